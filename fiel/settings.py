@@ -1,0 +1,94 @@
+"""Environment settings (`FIEL_*`). Relative paths are relative to FIEL_HOME, never to the working directory."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fiel.errors import SettingsError
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Every environment setting, each with its meaning. Secrets are never shown."""
+
+    model_config = SettingsConfigDict(env_prefix="FIEL_", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    home: Path = Field(HOME, description="FIEL_HOME: the folder that relative paths are relative to.")
+    lake_address: str = Field("lake", validation_alias="FIEL_LAKE", description="FIEL_LAKE: folder or s3://bucket/prefix.")
+    programs_path: str = Field("deployments/programs", validation_alias="FIEL_PROGRAMS",
+                               description="FIEL_PROGRAMS: folder of the program files.")
+    database_url: SecretStr | None = Field(None, description="FIEL_DATABASE_URL: the store; default SQLite by the lake.")
+    mlflow_address: str | None = Field(None, validation_alias="FIEL_MLFLOW_URI",
+                                       description="FIEL_MLFLOW_URI: tracking server; default SQLite by the lake.")
+    mlflow_artifacts: str | None = Field(None, description="FIEL_MLFLOW_ARTIFACTS: where artifacts of a local MLflow "
+                                         "go; default a folder by the lake.")
+    source_root: str | None = Field(None, description="FIEL_SOURCE_ROOT: folder under which --source addresses given "
+                                    "by a Prefect run must lie. Unset: any.")
+
+    @property
+    def programs(self) -> Path:
+        """Folder of the program files, absolute."""
+        return self._absolute(self.programs_path)
+
+    @property
+    def lake(self) -> str:
+        """The lake's address: an absolute folder, or s3://bucket/prefix without a slash at the end."""
+        return self._address(self.lake_address)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the lake is on S3."""
+        return self.lake_address.startswith("s3://")
+
+    @cached_property
+    def beside_lake(self) -> Path:
+        """Folder beside a local lake where store and MLflow live by default: `LAKE.state`."""
+        if self.is_remote:
+            raise SettingsError("with a lake on S3, FIEL_DATABASE_URL and FIEL_MLFLOW_URI must be set: there is no "
+                                "folder beside the lake to keep the store and the models in")
+        return Path(self.lake + ".state")
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy address of the store."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.beside_lake / 'store.db'}"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow tracking address."""
+        return self.mlflow_address or f"sqlite:///{self.beside_lake / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifact_root(self) -> str | None:
+        """Artifact location of new experiments: absolute or s3://; None where a remote server decides."""
+        if self.mlflow_artifacts:
+            return self._address(self.mlflow_artifacts)
+        return None if self.mlflow_address else str(self.beside_lake / "mlflow-artifacts")
+
+    @property
+    def exports(self) -> str:
+        """Folder (or S3 prefix) of exports and reports: `exports` inside the lake."""
+        return f"{self.lake}/exports"
+
+    def _absolute(self, path: str) -> Path:
+        given = Path(path).expanduser()
+        return given if given.is_absolute() else (self.home / given).resolve()
+
+    def _address(self, address: str) -> str:
+        return address.rstrip("/") if address.startswith("s3://") else str(self._absolute(address))
+
+
+def load_settings() -> Settings:
+    """The settings of this environment; SettingsError names the variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"FIEL_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
+        raise SettingsError(f"environment settings are wrong: {wrong}") from error
