@@ -35,8 +35,10 @@ class Core:
     def open(cls, lake: Lake) -> Core:
         """The tables of the newest ingest; LakeError if nothing was ingested yet."""
         if not lake.exists("core_versions"):
-            raise LakeError(f"nothing was ingested yet for program {lake.program} in {lake.address}: "
-                            f"run `fiel run ingest --program {lake.program}` first")
+            raise LakeError(
+                f"nothing was ingested yet for program {lake.program} in {lake.address}: "
+                f"run `fiel run ingest --program {lake.program}` first"
+            )
         newest = lake.read("core_versions").tail(1).row(0, named=True)
         versions: dict[str, int] = json.loads(newest["table_versions"])
         return cls(
@@ -51,8 +53,8 @@ class Core:
     @classmethod
     def of(cls, tables: dict[str, pl.DataFrame], known_through: date, source_version: str = "memory") -> Core:
         """Core tables in memory (names without `core_`), for tests and the leakage check; missing ones are empty."""
-        frames = {
-            name.removeprefix("core_"): table.schema.create_empty().lazy()
+        frames: dict[str, pl.LazyFrame] = {
+            name.removeprefix("core_"): pl.LazyFrame(schema=table.declared)
             for name, table in TABLES.items()
             if name.startswith("core_")
         }
@@ -67,9 +69,13 @@ class Core:
     def check_as_of(self, as_of: date) -> None:
         """TimeError unless `as_of` lies after the first event and not past what the data know."""
         if as_of > self.known_through + timedelta(days=1):
-            raise TimeError(f"as_of {as_of} is past what the data know: source version {self.source_version} is complete "
-                            f"through {self.known_through}, so as_of may be at most "
-                            f"{self.known_through + timedelta(days=1)}; ingest newer data or choose an earlier as_of")
+            raise TimeError(
+                f"as_of {as_of} is past what the data know: source version {self.source_version} is complete "
+                f"through {self.known_through}, so as_of may be at most "
+                f"{self.known_through + timedelta(days=1)}; ingest newer data or choose an earlier as_of"
+            )
         if as_of <= self.first_day:
-            raise TimeError(f"as_of {as_of} is before anything is known: the first event is on {self.first_day}, so "
-                            f"as_of must be at least {self.first_day + timedelta(days=1)}")
+            raise TimeError(
+                f"as_of {as_of} is before anything is known: the first event is on {self.first_day}, so "
+                f"as_of must be at least {self.first_day + timedelta(days=1)}"
+            )

@@ -75,8 +75,10 @@ class Lake:
     def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
         """The table (at `version`, else the newest) as a LazyFrame; LakeError if it was never written."""
         if not self.exists(table):
-            raise LakeError(f"table {table} of program {self.program} was never written in {self.address}: "
-                            f"run `fiel run {_MADE_BY.get(table.split('_')[0], 'loyalty')} --program {self.program}` first")
+            raise LakeError(
+                f"table {table} of program {self.program} was never written in {self.address}: "
+                f"run `fiel run {_MADE_BY.get(table.split('_')[0], 'loyalty')} --program {self.program}` first"
+            )
         try:
             return pl.scan_delta(self.path(table), version=version)
         except (OSError, DeltaError, pl.exceptions.PolarsError) as error:
@@ -211,8 +213,10 @@ class Lake:
         try:
             _retrying()(attempt)
         except (OSError, DeltaError) as error:
-            raise LakeError(f"table {path} cannot be written: {_plain(error)}: the earlier version is still there; "
-                            "check space, permissions and other writers") from error
+            raise LakeError(
+                f"table {path} cannot be written: {_plain(error)}: the earlier version is still there; "
+                "check space, permissions and other writers"
+            ) from error
         return self._version(table.name)
 
 
@@ -222,7 +226,10 @@ _MADE_BY = {"core": "ingest", "feat": "features", "out": "score"}
 def _retrying() -> Callable[[Callable[[], None]], None]:
     """Runs a commit again, a few times with jitter, when another writer won the race."""
     return Retrying(
-        retry=retry_if_exception(_is_race), stop=stop_after_attempt(6), wait=wait_random_exponential(0.1, 2), reraise=True
+        retry=retry_if_exception(_is_race),
+        stop=stop_after_attempt(6),
+        wait=wait_random_exponential(0.1, 2),
+        reraise=True,
     )
 
 
@@ -256,8 +263,10 @@ def _put_local(path: Path, content: bytes) -> None:
 
 def _prepare_s3() -> None:
     if not any(os.environ.get(name) for name in _S3_CREDENTIALS):
-        raise LakeError("the lake is on S3 but no AWS credentials are set: set AWS_ACCESS_KEY_ID and "
-                        "AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for another store than AWS)")
+        raise LakeError(
+            "the lake is on S3 but no AWS credentials are set: set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for another store than AWS)"
+        )
     if urlparse(os.environ.get("AWS_ENDPOINT_URL", "")).scheme == "http":
         os.environ.setdefault("AWS_ALLOW_HTTP", "true")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import json
 from datetime import date
 from pathlib import Path
@@ -56,9 +57,14 @@ class EventColumns(Strict):
 
     customer: str = Field(description="Column that identifies the customer.")
     time: str = Field(description="Column with the time (or date) of the event.")
-    event: str | None = Field(None, description="Column that identifies the event; rows with the same id and customer "
-                              "are lines of one event. None: each row is one event.")
-    value: str | None = Field(None, description="Column with the signed value of the row. None: every event is worth 0.")
+    event: str | None = Field(
+        None,
+        description="Column that identifies the event; rows with the same id and customer "
+        "are lines of one event. None: each row is one event.",
+    )
+    value: str | None = Field(
+        None, description="Column with the signed value of the row. None: every event is worth 0."
+    )
     quantity: str | None = Field(None, description="Column that multiplies the value (unit price x quantity).")
     product: str | None = Field(None, description="Column with the product id.")
     product_name: str | None = Field(None, description="Column with the product's name.")
@@ -74,24 +80,38 @@ class Source(Strict):
     path: str | None = Field(None, description="Default folder or s3:// address when no --source is given.")
     files: tuple[str, ...] = Field(("*",), description="event_table: file names or patterns inside the source folder.")
     table: str | None = Field(None, description="event_table: the table's name when the file is SQLite.")
-    separator: str | None = Field(None, description="event_table: the CSV separator; a single space means any run of "
-                                  "blanks. None: `,` or `;`, found from the header.")
+    separator: str | None = Field(
+        None,
+        description="event_table: the CSV separator; a single space means any run of "
+        "blanks. None: `,` or `;`, found from the header.",
+    )
     header: tuple[str, ...] | None = Field(None, description="event_table: column names of a file without a header.")
     columns: EventColumns | None = Field(None, description="event_table: what the columns mean.")
     time_format: str | None = Field(None, description="strptime format of the time column. None: ISO 8601.")
     time_zone: TimeZone = Field("UTC", description="Time zone in which the source writes its times.")
-    missing_customer: Literal["reject", "drop"] = Field("reject", description="Rows without a customer: counted as "
-                                                        "rejects, or set aside as expected (still counted).")
-    clock: Literal["calendar", "data"] = Field("calendar", description="calendar: as_of defaults to the run's date. "
-                                               "data: a finished file; as_of defaults to the day after its last "
-                                               "complete day.")
-    last_day_complete: bool = Field(False, description="The last day of the data is complete (dates without hours, "
-                                    "or an export made after midnight). False: known_through is the day before it.")
+    missing_customer: Literal["reject", "drop"] = Field(
+        "reject", description="Rows without a customer: counted as rejects, or set aside as expected (still counted)."
+    )
+    clock: Literal["calendar", "data"] = Field(
+        "calendar",
+        description="calendar: as_of defaults to the run's date. "
+        "data: a finished file; as_of defaults to the day after its last "
+        "complete day.",
+    )
+    last_day_complete: bool = Field(
+        False,
+        description="The last day of the data is complete (dates without hours, "
+        "or an export made after midnight). False: known_through is the day before it.",
+    )
     origins: dict[str, str] = Field({}, description="Source spelling of an origin to ours.")
-    categories: dict[str, str] = Field({}, description="Source spelling of a product category (lower case) to ours; "
-                                       "an unmapped category warns and stays as it is.")
-    tolerated_reject_share: Share = Field(0.01, description="Above this share of rejected rows the run stops before "
-                                          "anything downstream changes.")
+    categories: dict[str, str] = Field(
+        {},
+        description="Source spelling of a product category (lower case) to ours; "
+        "an unmapped category warns and stays as it is.",
+    )
+    tolerated_reject_share: Share = Field(
+        0.01, description="Above this share of rejected rows the run stops before anything downstream changes."
+    )
 
     @model_validator(mode="after")
     def _columns_where_needed(self) -> Source:
@@ -181,12 +201,16 @@ class Target(Strict):
     """The outcome: what is predicted, and for whom."""
 
     name: str = Field("fiel", description="Name of the target; the registered model is fiel-PROGRAM.")
-    kind: Literal["stage", "active"] = Field("stage", description="stage: in `stage` at as_of + horizon. active: at "
-                                             "least one active day in [as_of, as_of + horizon).")
+    kind: Literal["stage", "active"] = Field(
+        "stage",
+        description="stage: in `stage` at as_of + horizon. active: at "
+        "least one active day in [as_of, as_of + horizon).",
+    )
     stage: Literal["fiel"] = Field("fiel", description="The stage that counts as success when kind is stage.")
     horizon_days: Days = Field(28, description="Days from as_of to the outcome.")
-    live_origins: tuple[str, ...] = Field((), description="Population: at least one event of one of these origins "
-                                          "before as_of. Empty: any event.")
+    live_origins: tuple[str, ...] = Field(
+        (), description="Population: at least one event of one of these origins before as_of. Empty: any event."
+    )
     exclude_stages: tuple[str, ...] = Field(("zumbi",), description="Population: not in one of these stages at as_of.")
 
 
@@ -207,8 +231,12 @@ class Training(Strict):
 class Promotion(Strict):
     """When a challenger replaces the champion (DESIGN.md section 5)."""
 
-    non_inferiority_margin: float = Field(0.01, ge=0, le=0.5, description="AUC that the same recipe on newer data may "
-                                          "lose at the lower bound of the interval.")
+    non_inferiority_margin: float = Field(
+        0.01,
+        ge=0,
+        le=0.5,
+        description="AUC that the same recipe on newer data may lose at the lower bound of the interval.",
+    )
     confidence: Share = Field(0.95, description="Level of the intervals.")
     bootstrap: int = Field(500, ge=50, le=100_000, description="Bootstrap draws, by customer.")
     max_psi: float = Field(0.25, gt=0, description="PSI of scores, train to out-of-time, above which promotion fails.")
@@ -232,13 +260,15 @@ class Incentive(Strict):
     invented: bool = Field(False, description="The amounts are placeholders of ours, not the operator's.")
     buckets: tuple[ScoreBucket, ...] = Field((), description="Points by score bucket. Empty: nothing is granted.")
     order: Literal["prob_desc", "prob_asc", "loss_prob_desc", "gain_prob_desc", "value_desc"] = Field(
-        "prob_desc", description="Order in which the budget is handed out; ties by customer id.")
+        "prob_desc", description="Order in which the budget is handed out; ties by customer id."
+    )
     penalties: bool = Field(False, description="Whether buckets with negative points are applied.")
     budget_points: int = Field(0, ge=0, description="Points that one cycle may pay in rewards.")
     cap_customer_points: int = Field(10_000, ge=0, description="Points that one customer may get in one cycle.")
     cap_cycle_points: int = Field(1_000_000, ge=0, description="Absolute cap of one cycle (rewards), also the first.")
-    cap_growth_share: float = Field(1.5, gt=0, description="A cycle may pay at most this multiple of the last applied "
-                                    "one (a circuit breaker).")
+    cap_growth_share: float = Field(
+        1.5, gt=0, description="A cycle may pay at most this multiple of the last applied one (a circuit breaker)."
+    )
     cooldown_days: int = Field(28, ge=0, description="Days from the last applied, unreversed grant to the next.")
     cadence_days: int = Field(7, ge=1, description="Least days between the as_of of two applied cycles.")
     hold_out_share: Share = Field(0.3, description="Share of the eligible held out, so that lift can be measured.")
@@ -254,7 +284,7 @@ class Incentive(Strict):
         for bucket in ordered:
             if not bucket.from_prob < bucket.to_prob:
                 raise ValueError(f"incentive bucket {bucket.product}: from_prob must be below to_prob")
-        for left, right in zip(ordered, ordered[1:], strict=False):
+        for left, right in itertools.pairwise(ordered):
             if left.to_prob > right.from_prob:
                 raise ValueError(f"incentive buckets {left.product} and {right.product} overlap")
         return self
@@ -339,7 +369,9 @@ def read_program(path: Path) -> Program:
         wrong = [_explain(item, content) for item in error.errors()]
         raise ProgramError(f"{path}: " + "; ".join(wrong)) from error
     if program.name != path.stem:
-        raise ProgramError(f"{path}: field `name` is {program.name!r}, but the file is called {path.stem!r}: make them equal")
+        raise ProgramError(
+            f"{path}: field `name` is {program.name!r}, but the file is called {path.stem!r}: make them equal"
+        )
     return program
 
 

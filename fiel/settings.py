@@ -19,16 +19,30 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FIEL_", extra="ignore", frozen=True, env_ignore_empty=True)
 
     home: Path = Field(HOME, description="FIEL_HOME: the folder that relative paths are relative to.")
-    lake_address: str = Field("lake", validation_alias="FIEL_LAKE", description="FIEL_LAKE: folder or s3://bucket/prefix.")
-    programs_path: str = Field("deployments/programs", validation_alias="FIEL_PROGRAMS",
-                               description="FIEL_PROGRAMS: folder of the program files.")
-    database_url: SecretStr | None = Field(None, description="FIEL_DATABASE_URL: the store; default SQLite by the lake.")
-    mlflow_address: str | None = Field(None, validation_alias="FIEL_MLFLOW_URI",
-                                       description="FIEL_MLFLOW_URI: tracking server; default SQLite by the lake.")
-    mlflow_artifacts: str | None = Field(None, description="FIEL_MLFLOW_ARTIFACTS: where artifacts of a local MLflow "
-                                         "go; default a folder by the lake.")
-    source_root: str | None = Field(None, description="FIEL_SOURCE_ROOT: folder under which --source addresses given "
-                                    "by a Prefect run must lie. Unset: any.")
+    lake_address: str = Field(
+        "lake", validation_alias="FIEL_LAKE", description="FIEL_LAKE: folder or s3://bucket/prefix."
+    )
+    programs_path: str = Field(
+        "deployments/programs",
+        validation_alias="FIEL_PROGRAMS",
+        description="FIEL_PROGRAMS: folder of the program files.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="FIEL_DATABASE_URL: the store; default SQLite by the lake."
+    )
+    mlflow_address: str | None = Field(
+        None,
+        validation_alias="FIEL_MLFLOW_URI",
+        description="FIEL_MLFLOW_URI: tracking server; default SQLite by the lake.",
+    )
+    mlflow_artifacts: str | None = Field(
+        None, description="FIEL_MLFLOW_ARTIFACTS: where artifacts of a local MLflow go; default a folder by the lake."
+    )
+    source_root: str | None = Field(
+        None,
+        description="FIEL_SOURCE_ROOT: folder under which --source addresses given "
+        "by a Prefect run must lie. Unset: any.",
+    )
 
     @property
     def programs(self) -> Path:
@@ -49,8 +63,10 @@ class Settings(BaseSettings):
     def beside_lake(self) -> Path:
         """Folder beside a local lake where store and MLflow live by default: `LAKE.state`."""
         if self.is_remote:
-            raise SettingsError("with a lake on S3, FIEL_DATABASE_URL and FIEL_MLFLOW_URI must be set: there is no "
-                                "folder beside the lake to keep the store and the models in")
+            raise SettingsError(
+                "with a lake on S3, FIEL_DATABASE_URL and FIEL_MLFLOW_URI must be set: there is no "
+                "folder beside the lake to keep the store and the models in"
+            )
         return Path(self.lake + ".state")
 
     @property

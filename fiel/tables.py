@@ -62,12 +62,15 @@ class Customers(dy.Schema):
     """Customers as the newest source version shows them, and what became of those that it no longer shows."""
 
     customer_id = _text("Customer.", "first_version", primary_key=True, min_length=1)
-    source_created_at = _instant("Creation stamp of the source (back-filled for old customers).", "never", nullable=True)
+    source_created_at = _instant(
+        "Creation stamp of the source (back-filled for old customers).", "never", nullable=True
+    )
     balance_points = _int("Balance as of the source version.", "never", unit="points", nullable=True)
     first_version = _text("First source version that held the customer.", "never")
     last_version = _text("Last source version that held the customer.", "never")
-    status = _text("present, merged (its events moved to merged_into) or vanished.", "never",
-                   regex="^(present|merged|vanished)$")
+    status = _text(
+        "present, merged (its events moved to merged_into) or vanished.", "never", regex="^(present|merged|vanished)$"
+    )
     merged_into = _text("Surviving customer of a merge.", "never", nullable=True)
 
 
@@ -130,8 +133,12 @@ class Links(dy.Schema):
 
     user_id = _text("User of the course platform.", "published", primary_key=True)
     customer_id = _text("Customer.", "published")
-    known_from = _date("First day on which the link is known: first version that held it, else the customer's first "
-                       "event of origin `cursos`; empty if neither.", "published", nullable=True)
+    known_from = _date(
+        "First day on which the link is known: first version that held it, else the customer's first "
+        "event of origin `cursos`; empty if neither.",
+        "published",
+        nullable=True,
+    )
     first_version = _text("First source version that held the link.", "never")
 
 
@@ -140,8 +147,9 @@ class CourseEpisodes(dy.Schema):
 
     course_slug = _text("Course.", "published", primary_key=True)
     episode = _int("Number of the episode.", "published", primary_key=True, min=1)
-    known_from = _date("Day from which the episode is known; empty if nobody finished it or a later one.",
-                       "published", nullable=True)
+    known_from = _date(
+        "Day from which the episode is known; empty if nobody finished it or a later one.", "published", nullable=True
+    )
 
 
 class Completions(dy.Schema):
@@ -188,8 +196,11 @@ class Changes(dy.Schema):
     """What a source version changed of rows that an earlier version held."""
 
     source_version = _text("Source version that brought the change.", "never")
-    kind = _text("merged, vanished, returned, restated, deleted or renamed.", "never",
-                 regex="^(merged|vanished|returned|restated|deleted|renamed)$")
+    kind = _text(
+        "merged, vanished, returned, restated, deleted or renamed.",
+        "never",
+        regex="^(merged|vanished|returned|restated|deleted|renamed)$",
+    )
     table_name = _text("Core table.", "never")
     key = _text("Key of the row.", "never")
     before = _text("Values before, as JSON.", "never", nullable=True)
@@ -246,7 +257,9 @@ class LifeCycle(_Feature):
     """Life-cycle features (DOMAIN.md section 1): stage now and before, and what comes next without a visit."""
 
     recency_days = _int("as_of - last active day.", "derived", "days", min=1)
-    gap_days = _int("Last active day - the one before; empty with one active day.", "derived", "days", nullable=True, min=1)
+    gap_days = _int(
+        "Last active day - the one before; empty with one active day.", "derived", "days", nullable=True, min=1
+    )
     stage = _text("Stage at as_of.", "derived", regex=f"^({'|'.join(STAGES)})$")
     next_stage = _text("Stage after the next drop without a visit; empty for zumbi.", "derived", nullable=True)
     next_stage_date = _date("First as_of in next_stage without a visit; empty for zumbi.", "derived", nullable=True)
@@ -260,8 +273,9 @@ class Courses(_Feature):
     courses_begun = _int("Courses begun and not finished.", "derived", min=0)
     courses_finished_rewarded = _int("Finished courses whose reward was claimed.", "derived", min=0)
     courses_finished_unrewarded = _int("Finished courses whose reward was not claimed.", "derived", min=0)
-    learning_recency_days = _int("as_of - day of the last reward, skill or finished episode.", "derived", "days",
-                                 nullable=True, min=1)
+    learning_recency_days = _int(
+        "as_of - day of the last reward, skill or finished episode.", "derived", "days", nullable=True, min=1
+    )
 
 
 class Calendar(dy.Schema):
@@ -269,10 +283,16 @@ class Calendar(dy.Schema):
 
     as_of = _date("Exclusive date.", "derived", primary_key=True)
     as_of_weekday = _int("1 Monday to 7 Sunday.", "derived", min=1, max=7)
-    live_days_d28 = _int("Days of the last 28 with a live event by at least a tenth of the median daily actives.",
-                         "derived", "days", min=0, max=28)
-    planned_break_days = _int("Days of planned breaks (program file) from as_of to as_of + horizon.", "derived", "days",
-                              min=0)
+    live_days_d28 = _int(
+        "Days of the last 28 with a live event by at least a tenth of the median daily actives.",
+        "derived",
+        "days",
+        min=0,
+        max=28,
+    )
+    planned_break_days = _int(
+        "Days of planned breaks (program file) from as_of to as_of + horizon.", "derived", "days", min=0
+    )
 
 
 class Snapshot(_Feature):
@@ -325,7 +345,9 @@ class Plan(dy.Schema):
 
     as_of = _date("Cycle.", "derived", primary_key=True)
     customer_id = _text("Customer.", "derived", primary_key=True)
-    rank = _int("Order of payment among the eligible, 1 first; empty if excluded before ordering.", "derived", nullable=True)
+    rank = _int(
+        "Order of payment among the eligible, 1 first; empty if excluded before ordering.", "derived", nullable=True
+    )
     prob = _float("Score.", nullable=True, min=0, max=1)
     stage = _text("Stage.", "derived")
     product = _text("Product id of the grant.", "derived", nullable=True)
@@ -417,10 +439,17 @@ ACTIVITY_PATTERNS = (
 LIFE_CYCLE_PATTERNS = (
     Pattern("stage_{w}", _STRING, "Stage one frequency window earlier; `none` if younger."),
     Pattern("stage_share_{key}", _FLOAT, "Share of the as_of days of life spent in the stage."),
-    Pattern("stage_mean_active_days_{w}", _FLOAT, "Mean active days among customers in the same stage; empty for zumbi.", "days"),
+    Pattern(
+        "stage_mean_active_days_{w}",
+        _FLOAT,
+        "Mean active days among customers in the same stage; empty for zumbi.",
+        "days",
+    ),
     Pattern("active_days_ratio_{w}", _FLOAT, "Own active days over that mean; empty for zumbi."),
 )
-COURSES_PATTERNS = (Pattern("course_share_{key}", _FLOAT, "Distinct finished episodes over known episodes of the course."),)
+COURSES_PATTERNS = (
+    Pattern("course_share_{key}", _FLOAT, "Distinct finished episodes over known episodes of the course."),
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -472,5 +501,7 @@ def known_at(table: str, column: str) -> KnownAt:
     declared = TABLES[table].schema.columns().get(column)
     rule = (declared.metadata or {}).get("known_at") if declared is not None else None
     if rule is None:
-        raise SchemaError(f"{table}.{column} declares no known-at rule (fiel/tables.py): say when its values were known")
+        raise SchemaError(
+            f"{table}.{column} declares no known-at rule (fiel/tables.py): say when its values were known"
+        )
     return rule  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Economics, incentives, the ledger, exports, lift."""

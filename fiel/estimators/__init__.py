@@ -1,0 +1,1 @@
+"""What is fitted and then used as a number."""

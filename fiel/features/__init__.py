@@ -1,0 +1,1 @@
+"""One module for each feature group; snapshot.py joins them."""

@@ -1,0 +1,1 @@
+"""The supervised life: labels, cohorts, classifier, evaluation, registry, promotion, scoring."""

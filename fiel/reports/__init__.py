@@ -1,0 +1,1 @@
+"""Metrics, charts, the HTML report."""

@@ -1,0 +1,1 @@
+"""Rules and names over features and scores."""
