@@ -1,4 +1,4 @@
-"""Every feature again, in plain SQL (DuckDB), written from DOMAIN.md section 1 and sharing no code with fiel/features."""
+"""Every feature again, in plain SQL (DuckDB), written from DOMAIN.md section 1 and sharing no code with Fiel."""
 
 from __future__ import annotations
 
