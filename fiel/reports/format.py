@@ -1,0 +1,177 @@
+"""Numbers and dates as people read them (LOOK.md): thousands separated, units always, signs on differences."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+from fiel.program import Value
+
+MISSING = "–"
+"""Shown where there is no value."""
+
+MINUS = "\u2212"
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+_CURRENCIES = {"BRL": "R$", "USD": "$", "GBP": "£", "EUR": "€"}
+
+
+def _missing(number: float | None) -> bool:
+    return number is None or not math.isfinite(number)
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def whole(number: float | None) -> str:
+    """A count, whole, thousands separated.
+
+    >>> whole(1204)
+    '1,204'
+    """
+    if _missing(number):
+        return MISSING
+    assert number is not None
+    return _minus(f"{round(number):,}")
+
+
+def counted(number: float | None, one: str, many: str | None = None) -> str:
+    """A count and what is counted.
+
+    >>> counted(1, "customer"), counted(1204, "customer"), counted(28, "day")
+    ('1 customer', '1,204 customers', '28 days')
+    """
+    return f"{whole(number)} {one if number == 1 else many or one + 's'}"
+
+
+def ratio(number: float | None) -> str:
+    """A ratio with at most three significant figures; whole from 100 on.
+
+    >>> ratio(0.8264), ratio(0.83), ratio(12.345), ratio(1234.4), ratio(0.00012345)
+    ('0.826', '0.83', '12.3', '1,234', '0.000123')
+    """
+    if _missing(number):
+        return MISSING
+    assert number is not None
+    if number == 0:
+        return "0"
+    if abs(number) >= 99.95:
+        return whole(number)
+    decimals = max(0, 2 - math.floor(math.log10(abs(number))))
+    text = f"{number:.{decimals}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return _minus("0" if text in ("-0", "") else text)
+
+
+def percent(share: float | None) -> str:
+    """A share of one as a percentage with at most three significant figures.
+
+    >>> percent(0.1238), percent(1), percent(0.00034)
+    ('12.4 %', '100 %', '0.034 %')
+    """
+    return MISSING if _missing(share) else f"{ratio(100 * (share or 0.0))} %"
+
+
+def signed(text: str, number: float | None) -> str:
+    """The formatted absolute value `text` of `number` with the sign of `number`."""
+    if _missing(number) or number == 0:
+        return text
+    assert number is not None
+    return f"{'+' if number > 0 else MINUS}{text.removeprefix(MINUS)}"
+
+
+def signed_whole(number: float | None) -> str:
+    """A difference of counts, with its sign.
+
+    >>> signed_whole(1204), signed_whole(0)
+    ('+1,204', '0')
+    """
+    return signed(whole(number), number if _missing(number) else round(number or 0))
+
+
+def signed_ratio(number: float | None) -> str:
+    """A difference of ratios, with its sign."""
+    return signed(ratio(number), number)
+
+
+def signed_percent(share: float | None) -> str:
+    """A difference of shares in percentage points or a relative change, with its sign."""
+    return signed(percent(share), share)
+
+
+def interval(low: float | None, high: float | None, of: str = "ratio") -> str:
+    """An interval, as `0.84 to 0.88`; `of` is ratio, percent or whole."""
+    if _missing(low) or _missing(high):
+        return MISSING
+    show = {"ratio": ratio, "percent": percent, "whole": whole}[of]
+    return f"{show(low)} to {show(high)}"
+
+
+def with_interval(number: float | None, low: float | None, high: float | None, of: str = "ratio") -> str:
+    """A value and its interval, as `0.86 (0.84 to 0.88)`; without an interval the value alone."""
+    show = {"ratio": ratio, "percent": percent, "whole": whole}[of]
+    between = interval(low, high, of)
+    return show(number) if between == MISSING else f"{show(number)} ({between})"
+
+
+def difference(number: float | None, low: float | None, high: float | None) -> str:
+    """A difference with its sign and its interval, as `+0.012 (+0.003 to +0.021)`."""
+    if _missing(low) or _missing(high):
+        return signed_ratio(number)
+    return f"{signed_ratio(number)} ({signed_ratio(low)} to {signed_ratio(high)})"
+
+
+def value(amount: float | None, unit: Value) -> str:
+    """An amount of the program's value, given in its smallest unit, as `1,204 points` or `GBP 18,660`.
+
+    >>> value(1204, Value()), value(1866000, Value(unit="GBP", scale=100))
+    ('1,204 points', '£ 18,660')
+    """
+    if _missing(amount):
+        return MISSING
+    number = whole((amount or 0) / unit.scale)
+    if unit.unit.isupper() and len(unit.unit) == 3:
+        return f"{_CURRENCIES.get(unit.unit, unit.unit)} {number}"
+    return f"{number} {unit.unit}"
+
+
+def money(amount: float | None, currency: str) -> str:
+    """An amount of money, whole.
+
+    >>> money(18660, "BRL")
+    'R$ 18,660'
+    """
+    return MISSING if _missing(amount) else f"{_CURRENCIES.get(currency, currency)} {whole(amount)}"
+
+
+def day(when: date | None) -> str:
+    """A date in tables, as `2025-09-01`."""
+    return MISSING if when is None else when.isoformat()
+
+
+def day_in_words(when: date) -> str:
+    """A date in prose.
+
+    >>> day_in_words(date(2025, 9, 1))
+    '1 September 2025'
+    """
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
+
+
+def words(code: str | None) -> str:
+    """A code such as `not_in_population` as words."""
+    return MISSING if not code else code.replace("_", " ")
+
+
+def listed(parts: list[str]) -> str:
+    """Several parts as one phrase.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

@@ -1,0 +1,182 @@
+"""Who: ranking by score, who is about to drop a stage, the F x V plane, and who is counted where.
+
+Frames in are a snapshot or scores of one as_of (fiel/tables.py); frames out are collected and sorted.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from fiel.program import STAGES
+from fiel.reports.metrics import LEAVING, Frame
+
+_STAGE = pl.Enum(STAGES)
+
+
+def ranking(scores: Frame, at_most: int | None = None) -> pl.DataFrame:
+    """Customers with a score, the most likely first: rank (1 first), then the columns of `scores`."""
+    ranked = (
+        scores.lazy()
+        .filter(pl.col("prob").is_not_null())
+        .sort(["prob", "customer_id"], descending=[True, False])
+        .with_row_index("rank", offset=1)
+        .with_columns(pl.col("rank").cast(pl.Int64))
+    )
+    return (ranked if at_most is None else ranked.head(at_most)).collect()
+
+
+def dropping_soon(frame: Frame, as_of: date, days: int = 7) -> pl.DataFrame:
+    """Customers who fall into a stage of absence within `days` days unless they visit; the soonest first.
+
+    `frame` is a snapshot or scores. Columns: customer_id; stage; next_stage; next_stage_date; days_left;
+    stage_after_visit; prob and loss_prob (empty where there is no score). A day's customers come in the order of the
+    score, the most likely to be lost first. next_stage_date lies in (as_of, as_of + days].
+    """
+    found = frame.lazy().collect_schema()
+    missing = [pl.lit(None, pl.Float64).alias(name) for name in ("prob", "loss_prob") if name not in found]
+    return (
+        frame.lazy()
+        .with_columns(missing)
+        .filter(
+            pl.col("next_stage").is_in(LEAVING)
+            & (pl.col("next_stage_date") > as_of)
+            & (pl.col("next_stage_date") <= as_of + timedelta(days=days))
+        )
+        .with_columns(days_left=(pl.col("next_stage_date") - pl.lit(as_of)).dt.total_days())
+        .select(
+            "customer_id",
+            "stage",
+            "next_stage",
+            "next_stage_date",
+            "days_left",
+            "stage_after_visit",
+            "prob",
+            "loss_prob",
+        )
+        .sort(
+            ["next_stage_date", "loss_prob", "prob", "customer_id"],
+            descending=[False, True, True, False],
+            nulls_last=True,
+        )
+        .collect()
+    )
+
+
+def dropping_by_day(dropping: pl.DataFrame, as_of: date, days: int = 7) -> pl.DataFrame:
+    """Customers of `dropping_soon` by day and by the stage that they fall into: day, next_stage, customers.
+
+    Every day has a row for each stage of absence, zero where nobody falls.
+    """
+    dates = pl.date_range(as_of + timedelta(days=1), as_of + timedelta(days=days), eager=True)
+    grid = pl.DataFrame({"day": dates}).join(pl.DataFrame({"next_stage": LEAVING}), how="cross", maintain_order="left")
+    counts = dropping.group_by(day="next_stage_date", next_stage="next_stage").agg(customers=pl.len().cast(pl.Int64))
+    return grid.join(counts, on=["day", "next_stage"], how="left", maintain_order="left").with_columns(
+        pl.col("customers").fill_null(0)
+    )
+
+
+def value_plane(snapshot: Frame, window_days: int, kmeans: pl.Series | None = None) -> pl.DataFrame:
+    """The F x V plane: one row for each customer who was active in the window, in the order of customer_id.
+
+    Columns: customer_id; active_days (F, days); value_earned (V, the program's smallest unit); value_cluster (the
+    fixed cuts); kmeans_cluster (1 is the lowest mean value; empty without `kmeans`, the labels of the same rows).
+    """
+    plane = (
+        snapshot.lazy()
+        .filter(pl.col(f"active_days_d{window_days}") > 0)
+        .select(
+            "customer_id",
+            "value_cluster",
+            active_days=f"active_days_d{window_days}",
+            value_earned=f"value_earned_d{window_days}",
+        )
+        .sort("customer_id")
+        .collect()
+    )
+    if kmeans is None:
+        return plane.with_columns(kmeans_cluster=pl.lit(None, pl.Int64))
+    labelled = plane.with_columns(label=kmeans)
+    order = (
+        labelled.group_by("label")
+        .agg(pl.col("value_earned").mean())
+        .sort("value_earned", "label")
+        .with_row_index("kmeans_cluster", offset=1)
+        .select("label", pl.col("kmeans_cluster").cast(pl.Int64))
+    )
+    return labelled.join(order, on="label", how="left", maintain_order="left").drop("label")
+
+
+def sampled(frame: pl.DataFrame, at_most: int) -> pl.DataFrame:
+    """At most `at_most` rows, evenly spaced in the order of the frame: the same rows every time."""
+    if frame.height <= at_most:
+        return frame
+    places = pl.int_range(at_most, eager=True) * frame.height // at_most
+    return frame[places]
+
+
+def cluster_sizes(plane: pl.DataFrame, clusters: tuple[str, ...]) -> pl.DataFrame:
+    """Customers of each value cluster: value_cluster, customers, share, mean_active_days, mean_value_earned."""
+    order = pl.DataFrame({"value_cluster": clusters, "order": range(len(clusters))})
+    return (
+        plane.group_by("value_cluster")
+        .agg(
+            customers=pl.len().cast(pl.Int64),
+            mean_active_days=pl.col("active_days").mean(),
+            mean_value_earned=pl.col("value_earned").mean(),
+        )
+        .with_columns(share=pl.col("customers") / max(plane.height, 1))
+        .join(order, on="value_cluster", how="left")
+        .sort("order")
+        .select("value_cluster", "customers", "share", "mean_active_days", "mean_value_earned")
+    )
+
+
+def cluster_agreement(plane: pl.DataFrame, clusters: tuple[str, ...]) -> pl.DataFrame:
+    """Where the KMeans clusters lie in the fixed cuts: value_cluster, kmeans_cluster, customers (only pairs that occur)."""
+    order = pl.DataFrame({"value_cluster": clusters, "order": range(len(clusters))})
+    return (
+        plane.group_by("value_cluster", "kmeans_cluster")
+        .agg(customers=pl.len().cast(pl.Int64))
+        .join(order, on="value_cluster", how="left")
+        .sort("order", "kmeans_cluster")
+        .select("value_cluster", "kmeans_cluster", "customers")
+    )
+
+
+def coverage(customers: Frame, customer_days: Frame, snapshot: Frame, scores: Frame | None, as_of: date) -> pl.DataFrame:
+    """Who is counted where: one row for each group: group, customers, about.
+
+    Registered customers are those that the source version shows; customers that were merged away count with the
+    survivor.
+    """
+    present = customers.lazy().filter(pl.col("status") == "present").select("customer_id")
+    active = customer_days.lazy().filter(pl.col("day") < as_of).select("customer_id").unique()
+
+    def size(frame: Frame) -> int:
+        return int(frame.lazy().select(pl.len()).collect().item())
+
+    groups = [
+        ("registered", size(present), "in the source version, merged ones with their survivor"),
+        (
+            "registered, never active",
+            size(present.join(active, on="customer_id", how="anti")),
+            f"no active day before {as_of}: counted, not modelled",
+        ),
+        ("active at least once", size(snapshot), f"an active day before {as_of}"),
+        (
+            "outside the model's population",
+            size(snapshot.lazy().filter(~pl.col("in_population"))),
+            "gone, or without a live event: a stage, no probability, never granted anything",
+        ),
+        ("in the model's population", size(snapshot.lazy().filter(pl.col("in_population"))), "asked the question"),
+    ]
+    if scores is not None:
+        groups.append(("scored", size(scores.lazy().filter(pl.col("prob").is_not_null())), "with a probability"))
+    return pl.DataFrame(groups, schema=["group", "customers", "about"], orient="row")
+
+
+def stage_sort() -> pl.Expr:
+    """The stage as an ordered category, for sorting in the order in which stages are always shown."""
+    return pl.col("stage").cast(_STAGE)
