@@ -1,0 +1,85 @@
+"""The ledger of promotions: which model became champion when, by whom, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fiel.store.schema import PROMOTIONS
+
+Action = Literal["first", "promote", "rollback"]
+
+
+@dataclass(frozen=True)
+class PromotionRow:
+    """One change of the champion. `at` is an instant with its time zone; `metrics` is plain JSON."""
+
+    program: str
+    at: datetime
+    by: str
+    action: Action
+    from_version: str | None
+    to_version: str
+    digest: str
+    fingerprint: str
+    reason: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+    override: str | None = None
+
+
+def append(connection: Connection, row: PromotionRow) -> bool:
+    """Add the row unless the newest one already says the same; whether it was added.
+
+    The same: the champion is already `to_version`, from the same fingerprint. So a step that is run again adds
+    nothing, and a version that comes back after a rollback gets its row.
+    """
+    table = PROMOTIONS.c
+    newest = connection.execute(
+        sa.select(PROMOTIONS).where(table.program == row.program).order_by(table.sequence.desc()).limit(1)
+    ).one_or_none()
+    if newest is not None and (newest.to_version, newest.fingerprint) == (row.to_version, row.fingerprint):
+        return False
+    connection.execute(
+        PROMOTIONS.insert().values(
+            program=row.program,
+            sequence=1 if newest is None else newest.sequence + 1,
+            at=row.at,
+            made_by=row.by,
+            action=row.action,
+            from_version=row.from_version,
+            to_version=row.to_version,
+            digest=row.digest,
+            fingerprint=row.fingerprint,
+            reason=row.reason,
+            metrics=row.metrics,
+            override_reason=row.override,
+        )
+    )
+    return True
+
+
+def read(connection: Connection, program: str) -> list[PromotionRow]:
+    """All rows of the program, oldest first."""
+    rows = connection.execute(
+        sa.select(PROMOTIONS).where(PROMOTIONS.c.program == program).order_by(PROMOTIONS.c.sequence)
+    )
+    return [
+        PromotionRow(
+            program=row.program,
+            at=row.at,
+            by=row.made_by,
+            action=row.action,
+            from_version=row.from_version,
+            to_version=row.to_version,
+            digest=row.digest,
+            fingerprint=row.fingerprint,
+            reason=row.reason,
+            metrics=row.metrics,
+            override=row.override_reason,
+        )
+        for row in rows
+    ]
