@@ -1,1 +1,1 @@
-"""See DESIGN: floor `deployments`."""
+"""What runs where and when: program files, schedules, images, automations."""

@@ -1,0 +1,217 @@
+"""The `fiel` command. Prefect, MLflow and the flows are imported inside the commands that need them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fiel.errors import FielError
+
+app = typer.Typer(
+    name="fiel",
+    help="Who is loyal, who is leaving, and what it pays to do about it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+lake_app = typer.Typer(help="Care for the lake.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(lake_app, name="lake")
+
+
+class Stage(StrEnum):
+    """What `fiel run` can run."""
+
+    loyalty = "loyalty"
+    ingest = "ingest"
+    features = "features"
+    retrain = "retrain"
+    score = "score"
+    reward = "reward"
+    report = "report"
+
+
+ProgramOption = Annotated[str, typer.Option("--program", "-p", help="Name of the program (deployments/programs/).")]
+ProgramArgument = Annotated[str, typer.Argument(help="Name of the program (deployments/programs/).")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", help="Date YYYY-MM-DD: everything strictly before it is known. `latest`: the day after "
+                 "the last complete day. Default: today in the program's time zone (`latest` for finished files)."),
+]  # fmt: skip
+
+
+@app.command()
+def run(
+    stage: Annotated[Stage, typer.Argument(help="The whole chain (loyalty) or one stage of it.")],
+    program: ProgramOption = "teomewhy",
+    as_of: AsOfOption = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Folder or s3:// address with the source's files (loyalty, ingest).")
+    ] = None,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Make the plan, pay nothing (loyalty, reward).")] = False,
+    reasons: Annotated[str, typer.Option("--reasons", help="score: explain `granted`, `all` or `none`.")] = "granted",
+    override: Annotated[
+        str | None, typer.Option("--override", help="retrain: promote whatever the gates say, for this reason.")
+    ] = None,
+) -> None:
+    """Run a flow now, in this process (against PREFECT_API_URL if it is set)."""
+    extra: dict[str, dict[str, Any]] = {
+        "loyalty": {"source": source, "apply": not plan_only},
+        "ingest": {"source": source},
+        "features": {},
+        "retrain": {"override": override},
+        "score": {"reasons": reasons},
+        "reward": {"apply": not plan_only},
+        "report": {},
+    }
+    _refuse_foreign_options(stage, extra, source=source, plan_only=plan_only, override=override)
+    arguments = {"program": program} | extra[stage]
+    if stage != Stage.ingest:
+        arguments["as_of"] = as_of
+    from flows.console import show_summary, watched
+
+    result = watched(stage.value, arguments)
+    show_summary(stage.value, program, result)
+
+
+@app.command()
+def demo(
+    program: ProgramOption = "teomewhy",
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo lives.")] = Path("demo"),
+    customers: Annotated[int, typer.Option("--customers", min=500, help="Customers to simulate.")] = 5_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the simulation.")] = 7,
+) -> None:
+    """Simulate a community in the source's own files and run the whole chain on it."""
+    from flows.demo import run_demo
+
+    run_demo(program, folder, customers, seed)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Folder to write the source files to.")],
+    program: ProgramOption = "teomewhy",
+    customers: Annotated[int, typer.Option("--customers", min=1)] = 5_000,
+    start: Annotated[str, typer.Option("--start", help="First day.")] = "2024-02-01",
+    end: Annotated[str, typer.Option("--end", help="Last complete day.")] = "2025-11-30",
+    seed: Annotated[int, typer.Option("--seed")] = 7,
+    layout: Annotated[str, typer.Option("--layout", help="sqlite or csv.")] = "sqlite",
+) -> None:
+    """Write simulated source files in the layout of the program's source."""
+    from flows.demo import write_simulation
+
+    written = write_simulation(
+        program, folder, customers, date.fromisoformat(start), date.fromisoformat(end), seed, layout
+    )
+    typer.echo(f"simulated data, made up: {written}")
+
+
+@app.command()
+def status(program: ProgramArgument) -> None:
+    """Show table versions, the champion and why it is, the last cycles, and what is stale."""
+    from flows.console import show_status
+
+    show_status(program)
+
+
+@app.command()
+def rollback(
+    program: ProgramArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is written to the promotion ledger.")],
+    by: Annotated[str | None, typer.Option("--by", help="Who. Default: the user of this shell.")] = None,
+) -> None:
+    """Point the champion back to the model before it, and write that to the promotion ledger."""
+    from tasks.context import opened
+
+    from fiel.models.promotion import rollback as roll_back
+
+    with opened(program) as context:
+        done = roll_back(context.registry, context.store, who=by or _user(), reason=reason)
+    typer.echo(done)
+
+
+@app.command("verify-leakage")
+def verify_leakage(
+    program: ProgramArgument,
+    as_of: Annotated[list[str] | None, typer.Option("--as-of", help="Dates to check; default three of them.")] = None,
+) -> None:
+    """Rewrite everything at or after as_of and prove that no feature moves. Exit status 1 if one does."""
+    from flows.console import show_leakage
+
+    if not show_leakage(program, as_of or []):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(program: ProgramArgument) -> None:
+    """Read a program file and say what is wrong with it, or what it asks for."""
+    from fiel.program import load_program
+    from fiel.settings import load_settings
+
+    found = load_program(program, load_settings())
+    typer.echo(
+        f"{found.title}: format {found.source.format}, groups {', '.join(found.features.groups)}, target "
+        f"{found.target.name} in {found.target.horizon_days} days, policy {found.incentive.version}: the file is right"
+    )
+
+
+@lake_app.command("vacuum")
+def vacuum(
+    program: ProgramArgument,
+    apply: Annotated[bool, typer.Option("--apply", help="Delete. Without it the files are only counted.")] = False,
+) -> None:
+    """Remove old versions that no registered model, applied cycle or stored score names."""
+    from flows.console import show_vacuum
+
+    show_vacuum(program, apply)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line: `arguments`, else those of the process. Errors that Fiel raises on purpose are one line."""
+    words = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_guarded(lambda: app(args=words, standalone_mode=False)))
+
+
+def _guarded(command: Callable[[], Any]) -> int:
+    import click
+
+    try:
+        status = command()
+    except FielError as error:
+        typer.secho(f"{_kind(error)}: {error}", fg="red", err=True)
+        return 1
+    except click.exceptions.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        typer.echo("stopped", err=True)
+        return 130
+    return status if isinstance(status, int) else 0
+
+
+def _kind(error: FielError) -> str:
+    """`SourceError` as `source error`."""
+    name = type(error).__name__.removesuffix("Error")
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip() + " error"
+
+
+def _refuse_foreign_options(stage: Stage, extra: dict[str, dict[str, Any]], **given: Any) -> None:
+    fits = {"source": ("loyalty", "ingest"), "plan_only": ("loyalty", "reward"), "override": ("retrain",)}
+    for name, value in given.items():
+        if value and stage.value not in fits[name]:
+            option = "--" + name.replace("_", "-")
+            raise typer.BadParameter(f"{option} belongs to {' and '.join(fits[name])}, not to {stage.value}")
+
+
+def _user() -> str:
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}"
+
+
+if __name__ == "__main__":
+    main()

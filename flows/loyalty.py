@@ -1,0 +1,64 @@
+"""The whole chain: ingest, features, retrain, score, plan, apply, report.
+
+It calls the same tasks as the stage flows do. By hand: `fiel run loyalty --program teomewhy [--source DIR]`, or
+`python -m flows.loyalty`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from tasks.clock import resolve_as_of
+from tasks.features import build_features
+from tasks.ingest import ingest_source
+from tasks.report import write_report
+from tasks.retrain import cohort_dates, promote_challenger, train_challenger
+from tasks.reward import apply_cycle, cycle_is_due, plan_cycle
+from tasks.score import measure_quality, score_customers
+
+
+@flow(name="loyalty")
+def loyalty(
+    program: str = "teomewhy", as_of: str | None = None, source: str | None = None, apply: bool = True
+) -> dict[str, Any]:
+    """Run every stage for one as_of, from source files to the applied cycle and the report.
+
+    Args:
+        program: Name of the program, a file in deployments/programs.
+        as_of: Date (YYYY-MM-DD): everything strictly before it is known. `latest`: the day after the last complete
+            day. Empty: the day on which the run is scheduled (`latest` for a source that is a finished file).
+        source: Folder or s3:// address with the source's files. Empty: the program's own source (Kaggle).
+        apply: Pay the plan where the program's cadence says that a cycle is due. Off: only the plan is made.
+    """
+    ingested = ingest_source(program, source)
+    day = resolve_as_of(program, as_of)
+    features = build_features(program, [*cohort_dates(program, day), day])
+    trained = train_challenger(program, day)
+    promoted = promote_challenger(program, day, trained["version"], None)
+    scored = score_customers(program, day, "granted")
+    quality = measure_quality(program, day)
+    planned = plan_cycle(program, day)
+    applied = apply_cycle(program, day) if apply and cycle_is_due(program, day) else {}
+    reported = write_report(program, day)
+    return {
+        "as_of": day.isoformat(),
+        "ingest": ingested,
+        "features": features,
+        "train": trained,
+        "promotion": promoted,
+        "scores": scored,
+        "quality": quality,
+        "plan": planned,
+        "cycle": applied,
+        "report": reported,
+    }
+
+
+if __name__ == "__main__":
+    import sys
+
+    from flows.cli import main
+
+    main(["run", "loyalty", *sys.argv[1:]])
