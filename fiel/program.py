@@ -175,9 +175,9 @@ class ValueClusters(Strict):
 class Break(Strict):
     """A planned break: few events are expected, so cohorts that fall in it are flagged."""
 
-    name: str
-    first: date
-    last: date
+    name: str = Field(description="Name, as reports show it.")
+    first: date = Field(description="First day.")
+    last: date = Field(description="Last day, inclusive.")
 
 
 class Features(Strict):
@@ -247,8 +247,8 @@ class Promotion(Strict):
 class ScoreBucket(Strict):
     """Points for the customers whose score lies in [from_prob, to_prob) (the last bucket includes 1)."""
 
-    from_prob: Share
-    to_prob: Share
+    from_prob: Share = Field(description="Lowest score of the bucket.")
+    to_prob: Share = Field(description="Score below which the bucket ends (1 is included).")
     product: str = Field(description="Product id of the grant in the points system.")
     points: int = Field(description="Signed integer points: a reward above zero, a penalty below.")
 
@@ -257,6 +257,7 @@ class Incentive(Strict):
     """The incentive policy: who is granted how many points, within which limits (DESIGN.md section 6)."""
 
     version: str = Field("1", description="Version of the policy, an attribute of every cycle.")
+    system_origin: str = Field("fiel", description="Origin that the points system records for a grant.")
     invented: bool = Field(False, description="The amounts are placeholders of ours, not the operator's.")
     buckets: tuple[ScoreBucket, ...] = Field((), description="Points by score bucket. Empty: nothing is granted.")
     order: Literal["prob_desc", "prob_asc", "loss_prob_desc", "gain_prob_desc", "value_desc"] = Field(
@@ -305,20 +306,22 @@ class Program(Strict):
     title: str = Field(description="Name as people read it.")
     simulated: bool = Field(False, description="The data are made up; every page says so.")
     day_time_zone: TimeZone = Field("UTC", description="Time zone in which days are cut.")
-    source: Source
-    value: Value = Field(default_factory=Value)
-    operator_events: OperatorEvents = Field(default_factory=OperatorEvents)
-    life_cycle: LifeCycle = Field(default_factory=LifeCycle)
-    parts_of_day: PartsOfDay = Field(default_factory=PartsOfDay)
-    value_clusters: ValueClusters = Field(default_factory=ValueClusters)
-    breaks: tuple[Break, ...] = ()
+    source: Source = Field(description="Where the data come from and how they are laid out.")
+    value: Value = Field(default_factory=Value, description="The unit in which events are worth something.")
+    operator_events: OperatorEvents = Field(
+        default_factory=OperatorEvents, description="Events of the operator: in balances, never activity or outcome."
+    )
+    life_cycle: LifeCycle = Field(default_factory=LifeCycle, description="Thresholds of the life-cycle stages.")
+    parts_of_day: PartsOfDay = Field(default_factory=PartsOfDay, description="Local hours of the parts of the day.")
+    value_clusters: ValueClusters = Field(default_factory=ValueClusters, description="Cuts of the value clusters.")
+    breaks: tuple[Break, ...] = Field((), description="Planned breaks.")
     courses_undated_until: date = Field(date(2025, 2, 4), description="Courses of an earlier year are known from here.")
-    features: Features = Field(default_factory=Features)
-    target: Target = Field(default_factory=Target)
-    training: Training = Field(default_factory=Training)
-    promotion: Promotion = Field(default_factory=Promotion)
-    incentive: Incentive = Field(default_factory=Incentive)
-    economics: Economics | None = None
+    features: Features = Field(default_factory=Features, description="Feature groups and their numbers.")
+    target: Target = Field(default_factory=Target, description="The outcome: what is predicted, and for whom.")
+    training: Training = Field(default_factory=Training, description="How the monthly retraining learns.")
+    promotion: Promotion = Field(default_factory=Promotion, description="When a challenger replaces the champion.")
+    incentive: Incentive = Field(default_factory=Incentive, description="The incentive policy.")
+    economics: Economics | None = Field(None, description="Money of a right and of a wrong action, where known.")
 
     @property
     def model_name(self) -> str:
@@ -361,6 +364,8 @@ def read_program(path: Path) -> Program:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ProgramError(f"{path}: not valid YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ProgramError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from error
     if not isinstance(content, dict):
         raise ProgramError(f"{path}: a program file is a mapping of fields, such as `name: {path.stem}`")
     try:
