@@ -1,0 +1,49 @@
+"""The feature groups, registered in one place: the snapshot, the leakage check and the flows read this list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from fiel.core import Core
+from fiel.errors import ProgramError
+from fiel.features import activity, calendar, courses, life_cycle
+from fiel.program import Program
+
+
+@dataclass(frozen=True)
+class Group:
+    """A feature group: its name in program files, its table, and the function that builds it.
+
+    `per_customer` is False where a row holds for every customer of its as_of (key as_of alone).
+    """
+
+    name: str
+    table: str
+    build: Callable[[Core, Sequence[date], Program], pl.LazyFrame]
+    per_customer: bool = True
+
+
+GROUPS: dict[str, Group] = {
+    group.name: group
+    for group in (
+        Group("activity", "feat_activity", activity.build),
+        Group("life_cycle", "feat_life_cycle", life_cycle.build),
+        Group("courses", "feat_courses", courses.build),
+        Group("calendar", "feat_calendar", calendar.build, per_customer=False),
+    )
+}
+
+
+def groups_of(program: Program) -> list[Group]:
+    """The groups that the program's snapshot joins, in its order; ProgramError for one that does not exist."""
+    unknown = [name for name in program.features.groups if name not in GROUPS]
+    if unknown:
+        raise ProgramError(
+            f"program {program.name}, field `features.groups`: no feature group {unknown[0]!r}; "
+            f"known are: {', '.join(GROUPS)}"
+        )
+    return [GROUPS[name] for name in program.features.groups]
