@@ -284,7 +284,8 @@ class Calendar(dy.Schema):
     as_of = _date("Exclusive date.", "derived", primary_key=True)
     as_of_weekday = _int("1 Monday to 7 Sunday.", "derived", min=1, max=7)
     live_days_d28 = _int(
-        "Days of the last 28 with a live event by at least a tenth of the median daily actives.",
+        "Days of the last 28 on which the customers with a live event are at least a tenth of their median over all "
+        "days before as_of that had any.",
         "derived",
         "days",
         min=0,
