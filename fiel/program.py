@@ -188,6 +188,10 @@ class Features(Strict):
     frequency_window: Days = Field(28, description="The window of frequency, MAU and value clusters in days.")
     tracked_products: dict[str, str] = Field({}, description="Column suffix to product name, for shares of lines.")
     tracked_categories: dict[str, str] = Field({}, description="Column suffix to category, for shares of lines.")
+    optional_groups: tuple[str, ...] = Field(
+        ("courses", "calendar"),
+        description="Groups that the model keeps only if they lower the log loss on the folds inside train.",
+    )
     never: tuple[str, ...] = Field((), description="Feature columns to leave out of the model.")
 
     @model_validator(mode="after")
@@ -225,6 +229,7 @@ class Training(Strict):
     iterations: int = Field(400, ge=10, le=20_000, description="Trees at the most; early stopping on the folds.")
     seed: int = Field(20_260_101, description="Seed of everything that is drawn.")
     threads: int = Field(2, ge=1, le=64, description="CatBoost threads: results depend on it, so it is pinned.")
+    device: Literal["cpu", "gpu"] = Field("cpu", description="Where CatBoost fits; a GPU gives other trees.")
     calibrate_sigmoid_below: int = Field(1_000, description="Positives below which calibration is sigmoid.")
 
 
