@@ -1,0 +1,149 @@
+"""Which monthly cohorts train, calibrate and judge a model, and the folds inside train (DESIGN.md section 4).
+
+With h the horizon, every split keeps an embargo: the outcome of an earlier part is known before a later part begins
+(`train.as_of + h <= valid.as_of`, `valid.as_of + h <= oot.as_of`, `oot.as_of + h <= as_of` of the training). With
+firsts of the month and h = 28 nothing lies in between; a longer horizon sets cohorts aside as embargo.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from fiel.errors import CohortError
+from fiel.models.labels import matures_on
+from fiel.program import Program
+
+
+@dataclass(frozen=True)
+class CohortSplit:
+    """Cohorts by their part, each in order of time; `breaks` are those (of any part) whose outcome meets a break."""
+
+    train: tuple[date, ...]
+    valid: tuple[date, ...]
+    oot: tuple[date, ...]
+    embargo: tuple[date, ...] = ()
+    breaks: tuple[date, ...] = ()
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """All cohorts that are used, in order of time."""
+        return self.train + self.valid + self.oot
+
+    def part(self, as_of: date) -> str:
+        """`train`, `valid` or `oot`."""
+        return "train" if as_of in self.train else "valid" if as_of in self.valid else "oot"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One rolling origin: fit on `fit`, judge on `judge`; every outcome of `fit` is known before `judge` begins."""
+
+    fit: tuple[date, ...]
+    judge: tuple[date, ...]
+
+
+def monthly_as_of(first_day: date, as_of: date, program: Program) -> list[date]:
+    """Firsts of the month whose outcome is known at `as_of`, oldest first, at most `training.cohorts` (the newest).
+
+    The first cohort has a whole frequency window of events before it: earlier ones know newcomers only. A retraining
+    for a past `as_of` sees the cohorts that had matured then, never a later one.
+    """
+    earliest = first_day + timedelta(days=program.features.frequency_window)
+    dates: list[date] = []
+    month = as_of.replace(day=1)
+    while month >= earliest and len(dates) < program.training.cohorts:
+        if matures_on(month, program) <= as_of:
+            dates.append(month)
+        month = (month - timedelta(days=1)).replace(day=1)
+    return dates[::-1]
+
+
+def break_days(as_of: date, program: Program) -> int:
+    """Days of planned breaks in [as_of, as_of + horizon)."""
+    last = matures_on(as_of, program) - timedelta(days=1)
+    overlaps = ((min(last, pause.last) - max(as_of, pause.first)).days + 1 for pause in program.breaks)
+    return sum(max(0, days) for days in overlaps)
+
+
+def split_cohorts(dates: Iterable[date], program: Program, as_of: date) -> CohortSplit:
+    """The split of `dates` as a training at `as_of` may make it: the newest matured cohorts judge, earlier ones train.
+
+    CohortError says how many cohorts are there, how many are missing and which smaller setting would do.
+    """
+    matured = sorted(day for day in set(dates) if matures_on(day, program) <= as_of)
+    wanted = program.training
+    found = _parts(matured, program, wanted.valid_cohorts, wanted.oot_cohorts)
+    if found is None:
+        raise CohortError(_what_is_missing(matured, program, as_of))
+    train, valid, oot = found
+    used = {*train, *valid, *oot}
+    return CohortSplit(
+        train=train,
+        valid=valid,
+        oot=oot,
+        embargo=tuple(day for day in matured if day not in used),
+        breaks=tuple(sorted(day for day in used if break_days(day, program))),
+    )
+
+
+def rolling_folds(train: Sequence[date], program: Program) -> list[Fold]:
+    """Rolling-origin folds inside train, oldest first: the newer half of train, in at most `training.folds` blocks.
+
+    Each block is judged by a model that is fitted on the cohorts whose outcome was known before the block. Blocks
+    without such cohorts are left out, so the list is empty where train is too short for its horizon.
+    """
+    ordered = sorted(train)
+    newer = ordered[len(ordered) // 2 :] if len(ordered) > 2 else ordered[1:]
+    blocks = _blocks(newer, program.training.folds)
+    folds = [Fold(_matured_before(block[0], ordered, program), block) for block in blocks]
+    return [fold for fold in folds if fold.fit]
+
+
+def _matured_before(day: date, dates: Sequence[date], program: Program) -> tuple[date, ...]:
+    return tuple(known for known in dates if matures_on(known, program) <= day)
+
+
+def _blocks(dates: Sequence[date], count: int) -> list[tuple[date, ...]]:
+    """`dates` in at most `count` contiguous blocks of nearly equal length; the later blocks are the longer ones."""
+    count = min(count, len(dates))
+    edges = [len(dates) * block // count for block in range(count + 1)] if count else []
+    return [tuple(dates[left:right]) for left, right in itertools.pairwise(edges)]
+
+
+Parts = tuple[tuple[date, ...], tuple[date, ...], tuple[date, ...]]
+
+
+def _parts(matured: Sequence[date], program: Program, valid_count: int, oot_count: int) -> Parts | None:
+    """Train, validation and out-of-time cohorts, or None where one of them cannot be filled."""
+    oot = tuple(matured[-oot_count:])
+    if len(oot) < oot_count:
+        return None
+    valid = _matured_before(oot[0], matured, program)[-valid_count:]
+    if len(valid) < valid_count:
+        return None
+    train = _matured_before(valid[0], matured, program)
+    return (train, valid, oot) if train else None
+
+
+def _what_is_missing(matured: Sequence[date], program: Program, as_of: date) -> str:
+    wanted, horizon = program.training, program.target.horizon_days
+    span = f"{matured[0]} to {matured[-1]}" if matured else "none"
+    smaller = [
+        (valid, oot)
+        for oot in range(wanted.oot_cohorts, 0, -1)
+        for valid in range(wanted.valid_cohorts, 0, -1)
+        if _parts(matured, program, valid, oot) is not None
+    ]
+    advice = (
+        f"training.oot_cohorts {smaller[0][1]} with training.valid_cohorts {smaller[0][0]} would do"
+        if smaller
+        else "wait for more months of data, or choose a shorter target.horizon_days"
+    )
+    return (
+        f"program {program.name}: at as_of {as_of} there are {len(matured)} monthly cohorts with a known outcome "
+        f"({span}), too few for at least 1 to train, {wanted.valid_cohorts} to calibrate and {wanted.oot_cohorts} "
+        f"out of time with {horizon} days between the parts: {advice}"
+    )

@@ -1,0 +1,84 @@
+"""Outcomes: what became of each customer by `as_of + horizon` (DESIGN.md section 4, DOMAIN.md section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import polars as pl
+
+from fiel.core import Core
+from fiel.errors import TimeError
+from fiel.features.spans import cut_spans, life_cycle_spans
+from fiel.program import Program
+
+LABEL_SCHEMA = {"customer_id": pl.String(), "as_of": pl.Date(), "label": pl.Int8()}
+
+
+def matures_on(as_of: date, program: Program) -> date:
+    """The first date on which the outcome of a cohort can be known: `as_of + horizon`."""
+    return as_of + timedelta(days=program.target.horizon_days)
+
+
+def is_matured(as_of: date, program: Program, known_through: date) -> bool:
+    """Whether data that are complete through `known_through` hold the outcome of the cohort `as_of`."""
+    return matures_on(as_of, program) <= known_through + timedelta(days=1)
+
+
+def outcome(core: Core, as_of_dates: Sequence[date], program: Program) -> pl.DataFrame:
+    """One row (customer_id, as_of, label 0/1) for each customer with an active day before each `as_of`.
+
+    Kind `stage`: 1 if the customer is in the target's stage at as_of + horizon. Kind `active`: 1 if the customer has
+    an active day in [as_of, as_of + horizon). Operator events are no activity. Rows are sorted by as_of, customer.
+    TimeError for a cohort whose outcome the data do not know yet (DOMAIN.md section 0).
+    """
+    dates = sorted(set(as_of_dates))
+    for as_of in dates:
+        _check_matured(as_of, core, program)
+    if not dates:
+        return pl.DataFrame(schema=LABEL_SCHEMA)
+    spans = life_cycle_spans(core["customer_days"], program) if program.target.kind == "stage" else None
+    successes = [
+        _in_stage(spans, as_of, program) if spans is not None else _active(core, as_of, program) for as_of in dates
+    ]
+    frames = pl.collect_all([_labelled(core, as_of, success) for as_of, success in zip(dates, successes, strict=True)])
+    return pl.concat(frames)
+
+
+def _check_matured(as_of: date, core: Core, program: Program) -> None:
+    core.check_as_of(as_of)
+    if not is_matured(as_of, program, core.known_through):
+        raise TimeError(
+            f"the outcome of as_of {as_of} is known on {matures_on(as_of, program)}, but source version "
+            f"{core.source_version} is complete through {core.known_through} only: train on cohorts up to "
+            f"{core.known_through + timedelta(days=1 - program.target.horizon_days)}, or ingest newer data"
+        )
+
+
+def _labelled(core: Core, as_of: date, success: pl.LazyFrame) -> pl.LazyFrame:
+    known = core["customer_days"].filter(pl.col("day") < as_of).select("customer_id").unique()
+    return (
+        known.join(success.with_columns(label=pl.lit(1, pl.Int8)), on="customer_id", how="left")
+        .select("customer_id", pl.lit(as_of).alias("as_of"), pl.col("label").fill_null(0).cast(pl.Int8))
+        .sort("customer_id")
+    )
+
+
+def _in_stage(spans: pl.LazyFrame, as_of: date, program: Program) -> pl.LazyFrame:
+    """Customers in the target's stage at as_of + horizon; the spans are cut there, so nothing later is looked at."""
+    then = matures_on(as_of, program)
+    return (
+        cut_spans(spans, then)
+        .filter(
+            pl.col("stage") == program.target.stage,
+            pl.col("first_as_of") <= then,
+            pl.col("last_as_of").is_null() | (pl.col("last_as_of") >= then),
+        )
+        .select("customer_id")
+        .unique()
+    )
+
+
+def _active(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
+    within = pl.col("day").is_between(as_of, matures_on(as_of, program), closed="left")
+    return core["customer_days"].filter(within).select("customer_id").unique()

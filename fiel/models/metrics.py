@@ -1,0 +1,98 @@
+"""Measures of one set of probabilities: ranking, error, calibration, money. Arrays in, numbers out.
+
+Labels are 0/1 and probabilities in [0, 1], one row each. A measure that is not defined for the rows (one class only,
+no rows) is None, and `Metrics.note` says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from fiel.program import Economics
+
+Array = npt.NDArray[Any]
+_SMALLEST = 1e-15
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Measures of one model on one set of rows."""
+
+    rows: int
+    positives: int
+    target_rate: float | None
+    mean_prob: float | None
+    auc: float | None
+    log_loss: float | None
+    brier: float | None
+    average_precision: float | None
+    profit: float | None
+    note: str | None
+
+    def row(self) -> dict[str, Any]:
+        """The measures as one row of a table."""
+        return asdict(self)
+
+
+def measure(labels: Array, probs: Array, economics: Economics | None = None) -> Metrics:
+    """All measures of `probs` against `labels`; profit (summed, in its currency) only with `economics`."""
+    rows, positives = len(labels), int(np.sum(labels))
+    if rows == 0:
+        return Metrics(0, 0, None, None, None, None, None, None, None, "no rows")
+    both = 0 < positives < rows
+    return Metrics(
+        rows=rows,
+        positives=positives,
+        target_rate=positives / rows,
+        mean_prob=float(np.mean(probs)),
+        auc=auc(labels, probs) if both else None,
+        log_loss=float(np.mean(log_losses(labels, probs))),
+        brier=float(np.mean((probs - labels) ** 2)),
+        average_precision=average_precision(labels, probs) if both else None,
+        profit=float(np.sum(profits(labels, probs, economics))) if economics else None,
+        note=None if both else f"one class only: {positives} of {rows} rows reached the target",
+    )
+
+
+def auc(labels: Array, probs: Array) -> float:
+    """Area under the ROC curve: the chance that a positive row ranks above a negative one, ties counting half.
+
+    Needs both classes (the Mann-Whitney statistic over the number of pairs).
+    """
+    positive = np.asarray(labels) == 1
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    rank_sum = float(rankdata(probs)[positive].sum())
+    return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+
+
+def log_losses(labels: Array, probs: Array) -> Array:
+    """Log loss of each row, in nats."""
+    clipped = np.clip(probs, _SMALLEST, 1 - _SMALLEST)
+    return np.asarray(-(labels * np.log(clipped) + (1 - labels) * np.log1p(-clipped)))
+
+
+def average_precision(labels: Array, probs: Array) -> float:
+    """Area under the precision-recall steps; tied probabilities enter together. Needs at least one positive."""
+    order = np.argsort(-np.asarray(probs), kind="stable")
+    sorted_probs, hits = np.asarray(probs)[order], np.cumsum(np.asarray(labels)[order])
+    last_of_tie = np.append(np.flatnonzero(np.diff(sorted_probs)), len(sorted_probs) - 1)
+    true_positives = hits[last_of_tie].astype(np.float64)
+    precision = true_positives / (last_of_tie + 1)
+    recall_steps = np.diff(true_positives, prepend=0.0) / hits[-1]
+    return float(np.sum(precision * recall_steps))
+
+
+def threshold(economics: Economics) -> float:
+    """The probability above which treating pays: cost / (benefit + cost)."""
+    return economics.cost / (economics.benefit + economics.cost)
+
+
+def profits(labels: Array, probs: Array, economics: Economics) -> Array:
+    """Profit of each row when everyone above the threshold is treated: benefit if positive, minus cost if not."""
+    treated = np.asarray(probs) > threshold(economics)
+    return np.where(treated, np.where(np.asarray(labels) == 1, economics.benefit, -economics.cost), 0.0)

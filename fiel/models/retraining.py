@@ -1,0 +1,242 @@
+"""The learning part of a retraining: rows in, a calibrated model with everything known about it out. No registry.
+
+Order of the steps (DESIGN.md sections 4 and 5):
+
+1. search the recipe on rolling-origin folds inside train;
+2. fit it on train, check its calibration on validation, fit a sigmoid where needed;
+3. fit the same recipe with the same sigmoid on train + validation: this is the artifact;
+4. read the out-of-time cohorts once, with that artifact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+from catboost import CatBoostClassifier
+
+from fiel.errors import CohortError
+from fiel.models import classifier
+from fiel.models.calibration import CalibrationCheck, Sigmoid, check_calibration, fit_sigmoid
+from fiel.models.classifier import Recipe, base_recipe
+from fiel.models.cohorts import CohortSplit
+from fiel.models.drift import psi, psi_inputs
+from fiel.models.evaluation import Evaluation, evaluate
+from fiel.models.search import SEARCH_SPACE, Search, search_recipe
+from fiel.models.stage_rule import StageRule
+from fiel.program import Program
+
+PROCEDURE = 1
+"""Version of the learning procedure. Raise it when a change of code makes another kind of model of equal rows."""
+
+EXPLAINED_ROWS = 4_000
+"""Newest rows on which feature importances are computed."""
+
+PREDICTION_COLUMNS = (
+    "customer_id", "as_of", "split", "stage", "age_days", "label", "is_seen", "is_break", "prob", "rule_prob"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained model and all that is known about it.
+
+    `model` is the artifact (fitted on `trained_as_of` = train + validation, calibration folded in), `model_bytes` its
+    canonical bytes and `digest` their SHA-256. `predictions` has one row for each customer and cohort (columns of
+    fiel.models.evaluation): train and validation rows are scored by the model fitted on train only, out-of-time rows
+    by the artifact. `calibration` was checked on validation before the sigmoid. `importances`: feature, mean absolute
+    SHAP value in log odds. `psi_scores`: the artifact's scores, its own training rows to out-of-time.
+    """
+
+    recipe: Recipe
+    procedure: str
+    sigmoid: Sigmoid
+    calibration: CalibrationCheck
+    model: CatBoostClassifier
+    model_bytes: bytes
+    digest: str
+    stage_rule: StageRule
+    split: CohortSplit
+    search: Search
+    predictions: pl.DataFrame
+    evaluation: Evaluation
+    importances: pl.DataFrame
+    psi_inputs: pl.DataFrame
+    psi_scores: float
+
+    @property
+    def trained_as_of(self) -> tuple[date, ...]:
+        """The cohorts that the artifact was fitted on."""
+        return self.split.train + self.split.valid
+
+    def recipe_json(self) -> dict[str, Any]:
+        """What rebuilds the artifact from the same rows: `refit` takes it."""
+        return {**self.recipe.to_dict(), "sigmoid": {"scale": self.sigmoid.scale, "bias": self.sigmoid.bias}}
+
+
+def train(
+    snapshots: pl.DataFrame,
+    labels: pl.DataFrame,
+    program: Program,
+    *,
+    split: CohortSplit,
+    features: list[str] | None = None,
+) -> Learned:
+    """Learn from `snapshots` (rows of feat_snapshot, several as_of) and `labels` (customer_id, as_of, label).
+
+    `features` defaults to every column that a model may use. CohortError when a cohort has no rows, or train holds
+    one class only. Equal input gives an equal artifact, byte for byte.
+    """
+    rows = training_rows(snapshots, labels, split)
+    fitted_on = _part(rows, split.train)
+    valid, oot = _part(rows, split.valid), _part(rows, split.oot)
+    base = base_recipe(_usable(features or _model_features(rows, program), fitted_on), rows.schema, program.training)
+
+    search = search_recipe(base, fitted_on, program)
+    recipe = search.recipe
+    selected = classifier.fit(recipe, fitted_on)
+    check, sigmoid = calibrate(selected, valid, split, program)
+    classifier.fold_in(selected, sigmoid)
+
+    both = pl.concat([fitted_on, valid])
+    artifact = classifier.fit(recipe, both, sigmoid)
+    rule = StageRule.fit(both["stage"], both["label"])
+    early_rule = StageRule.fit(fitted_on["stage"], fitted_on["label"])
+    predictions = pl.concat(
+        [
+            _predicted(fitted_on, "train", selected, early_rule, fitted_on, split),
+            _predicted(valid, "valid", selected, early_rule, fitted_on, split),
+            _predicted(oot, "oot", artifact, rule, both, split),
+        ]
+    )
+    content = classifier.model_bytes(artifact)
+    return Learned(
+        recipe=recipe,
+        procedure=procedure_digest(program),
+        sigmoid=sigmoid,
+        calibration=check,
+        model=artifact,
+        model_bytes=content,
+        digest=hashlib.sha256(content).hexdigest(),
+        stage_rule=rule,
+        split=split,
+        search=search,
+        predictions=predictions,
+        evaluation=evaluate(predictions, program),
+        importances=importances(artifact, both),
+        psi_inputs=psi_inputs(both, oot, recipe.features, program.promotion.warn_psi),
+        psi_scores=psi(classifier.predict(artifact, both), classifier.predict(artifact, oot)),
+    )
+
+
+def refit(recipe_json: dict[str, Any], rows: pl.DataFrame) -> CatBoostClassifier:
+    """The model of `Learned.recipe_json` on other rows (features, customer_id, as_of, label), same calibration."""
+    content = dict(recipe_json)
+    stored = content.pop("sigmoid")
+    sigmoid = Sigmoid(stored["scale"], stored["bias"], "as stored with the recipe")
+    return classifier.fit(Recipe.from_dict(content), rows, sigmoid)
+
+
+def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSplit) -> pl.DataFrame:
+    """Rows of the population in the cohorts of `split`, with their label, sorted by as_of and customer.
+
+    CohortError names cohorts without a row.
+    """
+    rows = (
+        snapshots.filter(pl.col("in_population"), pl.col("as_of").is_in(split.dates))
+        .join(labels, on=["customer_id", "as_of"], how="inner")
+        .sort("as_of", "customer_id")
+    )
+    missing = sorted(set(split.dates) - set(rows["as_of"].unique()))
+    if missing:
+        raise CohortError(
+            f"no rows of the population for the cohorts {', '.join(map(str, missing))}: build their features, or look "
+            "at target.live_origins and target.exclude_stages in the program file"
+        )
+    return rows
+
+
+def calibrate(
+    model: CatBoostClassifier, valid: pl.DataFrame, split: CohortSplit, program: Program
+) -> tuple[CalibrationCheck, Sigmoid]:
+    """The check of `model` on the validation cohorts and the sigmoid that it asks for.
+
+    Cohorts whose outcome meets a planned break say nothing about other months, so they are left out; with none left,
+    nothing is fitted.
+    """
+    usable = valid.filter(~pl.col("as_of").is_in(split.breaks))
+    if usable.is_empty():
+        check = CalibrationCheck(0, 0, None, None, note="every validation cohort meets a planned break")
+        return check, fit_sigmoid(check, np.zeros(0), np.zeros(0))
+    labels, raw = usable["label"].to_numpy().astype(np.float64), classifier.raw_scores(model, usable)
+    check = check_calibration(
+        labels,
+        raw,
+        usable["customer_id"].to_numpy(),
+        confidence=program.promotion.confidence,
+        curvature_from=program.training.calibrate_sigmoid_below,
+    )
+    return check, fit_sigmoid(check, labels, raw)
+
+
+def procedure_digest(program: Program) -> str:
+    """Hex digest (16 characters) of how a model is made: two trainings with the same one differ in their rows only.
+
+    It covers target, life cycle, features, training rules and the search space, not what a search found in one
+    month's rows: "the same recipe on newer data" of DESIGN.md section 5 is an equal procedure.
+    """
+    rules = program.training.model_dump(mode="json", exclude={"threads"})
+    parts = program.digest("target", "life_cycle", "features", "value_clusters", "parts_of_day", "operator_events")
+    content = {"procedure": PROCEDURE, "program": parts, "training": rules, "space": SEARCH_SPACE}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def importances(model: CatBoostClassifier, rows: pl.DataFrame) -> pl.DataFrame:
+    """Mean absolute SHAP value (log odds) of each feature on the newest rows, largest first."""
+    newest = rows.sort("as_of", "customer_id").tail(EXPLAINED_ROWS)
+    names, _ = classifier.features_of(model)
+    values = np.abs(classifier.shap_values(model, newest)).mean(axis=0)
+    return pl.DataFrame({"feature": names, "mean_abs_shap": values}).sort(
+        "mean_abs_shap", "feature", descending=[True, False]
+    )
+
+
+def _part(rows: pl.DataFrame, dates: tuple[date, ...]) -> pl.DataFrame:
+    return rows.filter(pl.col("as_of").is_in(dates))
+
+
+def _model_features(rows: pl.DataFrame, program: Program) -> list[str]:
+    from fiel.features.snapshot import model_features
+
+    return model_features(program, rows.columns)
+
+
+def _usable(features: list[str], rows: pl.DataFrame) -> list[str]:
+    """Features that are not constant in train; CohortError when none is left."""
+    varied = rows.select(pl.col(features).n_unique() > 1).row(0)
+    kept = [name for name, varies in zip(features, varied, strict=True) if varies]
+    if not kept:
+        raise CohortError("every feature is constant in the training cohorts: there is nothing to learn from")
+    return kept
+
+
+def _predicted(
+    rows: pl.DataFrame,
+    split_name: str,
+    model: CatBoostClassifier,
+    rule: StageRule,
+    fitted_on: pl.DataFrame,
+    split: CohortSplit,
+) -> pl.DataFrame:
+    return rows.with_columns(
+        split=pl.lit(split_name),
+        is_seen=pl.col("customer_id").is_in(fitted_on["customer_id"].unique().implode()),
+        is_break=pl.col("as_of").is_in(split.breaks),
+        prob=pl.Series(classifier.predict(model, rows), dtype=pl.Float64),
+        rule_prob=pl.Series(rule.predict(rows["stage"]), dtype=pl.Float64),
+    ).select(PREDICTION_COLUMNS)
