@@ -1,0 +1,191 @@
+"""Who registers when, and on which days each person comes.
+
+Each person has a type (drop-in, casual, regular, core) that sets how likely they come to a stream while engaged and
+how soon they drift away. Engagement wanders from week to week; people leave, and some come back. The weekly state is
+hidden: the files show only what people did.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from fiel.simulate.calendar import REFERENCE_DAYS, Calendar, day_number
+from fiel.simulate.draws import Draws, Floats, Ints
+
+LIVE, COURSE_ONLY, NEVER_ACTIVE = 0, 1, 2
+COURSES_FROM = day_number(date(2025, 2, 4))  # the course platform's first day
+
+# One column for each type: drop-in, casual, regular, core.
+_TYPE_SHARE = np.array([0.548, 0.315, 0.088, 0.049])
+_LOG_ODDS = np.array([-3.62, -1.37, 0.95, 1.52])
+_LOG_ODDS_SPREAD = np.array([0.7, 0.7, 0.7, 0.7])
+_LEAVE_WEEKLY = np.array([0.110, 0.145, 0.078, 0.104])
+_RETURN_WEEKLY = np.array([0.0043, 0.0171, 0.0040, 0.0307])
+_STAYS_AFTER_RETURN = np.array([0.03, 0.13, 0.38, 0.81])
+_DRIFT_KEEP = 0.885
+_DRIFT_STEP = 0.507
+
+
+@dataclass(frozen=True)
+class Registrations:
+    """One entry for each customer in the order of registration; the position is the customer's number."""
+
+    day: Ints
+    kind: npt.NDArray[np.int8]  # LIVE, COURSE_ONLY or NEVER_ACTIVE
+    scale: float  # size of this community relative to the real one
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+
+@dataclass(frozen=True)
+class Attendance:
+    """One entry for each person and day with a visit, by customer and day."""
+
+    customer: Ints
+    day: Ints
+    level: Floats  # log odds of coming to a stream in that week
+    is_owl: npt.NDArray[np.bool_]  # the one visitor in the small hours that every day has
+
+
+def registrations(draws: Draws, calendar: Calendar, customers: int) -> Registrations:
+    """Who registers on which day of the calendar.
+
+    `customers` people register in the first 669 days; a longer calendar holds more, a shorter one fewer, so that
+    the same community has the same history whatever its end.
+    """
+    both = np.stack([calendar.live_joins, calendar.other_joins])
+    total = both.sum(axis=0)
+    reference = total[:REFERENCE_DAYS].sum()
+    scale = customers / reference
+    arrived = np.floor(np.cumsum(total) * scale + 1e-6).astype(np.int64)
+    arrived = np.maximum(arrived, 1)
+    per_day = np.diff(arrived, prepend=0)
+    day = np.repeat(calendar.days, per_day)
+    live_share = np.repeat(calendar.live_joins / total, per_day)
+    number = np.arange(len(day))
+    is_live = draws.uniform("person/live", number) < live_share
+    is_live[:1] = True
+    # course-only people appear when the course platform registers customers; before it, the others never come
+    earns = draws.uniform("person/course points", number) < 0.2
+    kind = np.where(is_live, LIVE, np.where(earns & (day >= COURSES_FROM), COURSE_ONLY, NEVER_ACTIVE))
+    return Registrations(day, kind.astype(np.int8), float(scale))
+
+
+def course_start(draws: Draws, people: Registrations, number: Ints) -> Ints:
+    """Day on which each person opens a course account, -1 for those who never do."""
+    registered, kind = people.day[number], people.kind[number]
+    u = draws.uniform("person/course account", number)
+    wait = (-60 * np.log(draws.uniform("person/course wait", number))).astype(np.int64)
+    through_courses = kind != LIVE
+    opens = np.where(through_courses, u < np.where(registered >= COURSES_FROM, 0.93, 0.05), u < 0.14)
+    opens |= kind == COURSE_ONLY
+    start = np.where(through_courses, np.maximum(registered, COURSES_FROM), np.maximum(registered, COURSES_FROM) + wait)
+    return np.where(opens, start, -1)
+
+
+def person_types(draws: Draws, number: Ints) -> Ints:
+    """Type of each person: 0 drop-in, 1 casual, 2 regular, 3 core."""
+    cuts = np.cumsum(_TYPE_SHARE)[:-1]
+    return np.searchsorted(cuts, draws.uniform("person/type", number))
+
+
+def attendance(
+    draws: Draws, calendar: Calendar, people: Registrations, number: Ints, studies_from: Ints, *, owls: bool
+) -> Attendance:
+    """On which days the people with these numbers (ascending) come.
+
+    `studies_from` is their first day on the course platform (-1: none): people who study drift away less. With
+    `owls`, every day has one visitor after midnight, so that an export in the morning always holds a few events of
+    its own day.
+    """
+    live = people.kind[number] == LIVE
+    number, studies_from = number[live], studies_from[live]
+    kind = person_types(draws, number)
+    joined = people.day[number]
+    usual = _LOG_ODDS[kind] + _LOG_ODDS_SPREAD[kind] * draws.normal("person/log odds", number)
+    leave = _LEAVE_WEEKLY[kind] * np.exp(0.5 * draws.normal("person/leave", number))
+    back = _RETURN_WEEKLY[kind] * np.exp(0.6 * draws.normal("person/back", number))
+    engaged = np.zeros(len(number), dtype=bool)
+    short = np.zeros(len(number), dtype=bool)  # back for a look only
+    drift = np.zeros(len(number))
+    away = np.zeros(len(number))
+    rows: list[tuple[Ints, Ints, Floats, npt.NDArray[np.bool_]]] = []
+    first_week, last_week = (calendar.first + 3) // 7, (int(calendar.days[-1]) + 3) // 7
+    last_day = int(calendar.days[-1])
+    known = 0
+    for week in range(first_week, last_week + 1):
+        monday = week * 7 - 3
+        days = np.arange(max(monday, calendar.first), min(monday + 7, last_day + 1))
+        live_days = calendar.is_live[days - calendar.first]
+        hype = float(calendar.hype[days - calendar.first].max())
+        # people who were there before this week: leave, come back, drift
+        old = np.arange(known)
+        n = number[:known]
+        u = draws.uniform("week/state", n, week)
+        studying = (studies_from[:known] >= 0) & (monday >= studies_from[:known]) & (monday < studies_from[:known] + 70)
+        cold = np.exp(-0.55 * np.clip(drift[:known], -2, 2))
+        leaving = np.where(short[:known], 0.75, leave[:known] * cold * np.where(studying, 0.6, 1.0))
+        returning = back[:known] * (1 + 2.5 * hype) / (1 + away[:known] / 30) * live_days.any()
+        stays = draws.uniform("week/stays", n, week) < _STAYS_AFTER_RETURN[kind[:known]]
+        is_engaged = engaged[:known]
+        leaves, returns = is_engaged & (u < leaving), ~is_engaged & (u < returning)
+        engaged[:known] = (is_engaged & ~leaves) | returns
+        short[:known] = np.where(returns, ~stays, short[:known] & ~leaves)
+        away[:known] = np.where(engaged[:known], 0, away[:known] + 1)
+        drift[:known] = _DRIFT_KEEP * drift[:known] + _DRIFT_STEP * draws.normal("week/drift", n, week)
+        # people who join in this week
+        arrived = int(np.searchsorted(joined, days[-1], side="right"))
+        engaged[known:arrived] = True
+        known = arrived
+        who = np.flatnonzero(engaged[:known])
+        level = usual[who] + drift[who] + np.where(short[who], -0.4, 0.0)
+        odds = level[:, None] + calendar.pull[days - calendar.first][None, :]
+        chance = np.where(live_days[None, :], 1 / (1 + np.exp(-odds)), 0.002 + 0.012 / (1 + np.exp(-odds)))
+        comes = draws.uniform("day/comes", number[who][:, None], days[None, :]) < chance
+        comes &= days[None, :] > joined[who][:, None]
+        comes |= days[None, :] == joined[who][:, None]
+        came_back = np.zeros(known, dtype=bool)
+        came_back[old] = returns
+        look = came_back[who]
+        if look.any() and live_days.any():  # who comes back is seen on one live day of that week
+            choices = np.flatnonzero(live_days)
+            pick = choices[(draws.uniform("week/look", number[who[look]], week) * len(choices)).astype(np.int64)]
+            comes[np.flatnonzero(look), pick] = True
+        at, column = np.nonzero(comes)
+        rows.append((number[who[at]], days[column], level[at], np.zeros(len(at), dtype=bool)))
+        if owls:
+            rows.append(_owls(draws, number, joined, usual, who, days, known))
+    return _by_customer(rows)
+
+
+def _owls(
+    draws: Draws, number: Ints, joined: Ints, usual: Floats, who: Ints, days: Ints, known: int
+) -> tuple[Ints, Ints, Floats, npt.NDArray[np.bool_]]:
+    """One visitor in the small hours of each day, mostly somebody who comes often."""
+    chosen, at = [], []
+    for day in days.tolist():
+        awake = who[joined[who] < day]
+        if not len(awake):
+            awake = np.arange(int(np.searchsorted(joined[:known], day)))
+        if len(awake):
+            weight = np.exp(np.clip(usual[awake], -3, 3))
+            race = -np.log(draws.uniform("day/owl", number[awake], day)) / weight
+            chosen.append(int(awake[np.argmin(race)]))
+            at.append(day)
+    index = np.array(chosen, dtype=np.int64)
+    return number[index], np.array(at, dtype=np.int64), usual[index], np.ones(len(index), dtype=bool)
+
+
+def _by_customer(rows: list[tuple[Ints, Ints, Floats, npt.NDArray[np.bool_]]]) -> Attendance:
+    """The weeks' rows in one, by customer and day; an owl who comes again by day keeps one row."""
+    if not rows:
+        none = np.zeros(0, dtype=np.int64)
+        return Attendance(none, none, np.zeros(0), np.zeros(0, dtype=bool))
+    customer, day = np.concatenate([r[0] for r in rows]), np.concatenate([r[1] for r in rows])
+    level, owl = np.concatenate([r[2] for r in rows]), np.concatenate([r[3] for r in rows])
+    order = np.lexsort((owl, day, customer))
+    customer, day, level, owl = customer[order], day[order], level[order], owl[order]
+    return Attendance(customer, day, level, owl)
