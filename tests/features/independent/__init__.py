@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 
 HERE = Path(__file__).parent
-FILES = ("base", "activity", "life_cycle", "courses", "snapshot")
+FILES = ("base", "activity", "life_cycle", "courses", "calendar", "snapshot")
 INPUTS = ("events", "event_lines", "links", "course_episodes", "completions", "skills", "rewards")
 KEY = ["as_of", "customer_id"]
 WINDOWED = (
@@ -58,4 +58,4 @@ def independent_features(core: Mapping[str, pl.DataFrame], as_of_dates: Sequence
                 course_slug=pl.concat_str(pl.lit("course_share_"), pl.col("course_slug").str.replace_all("-", "_"))
             ).pivot("course_slug", index=KEY, values="share")
             wide = wide.join(by_course, on=KEY, how="left", validate="1:1")
-        return wide.sort(KEY)
+        return wide.join(table("calendar"), on="as_of", how="left", validate="m:1").sort(KEY)

@@ -35,7 +35,6 @@ create or replace table life_cycle_shares as
 select
     people.as_of,
     people.customer_id,
-    count(*) as days_of_life,
     count(*) filter (where stage = 'curioso') / count(*) as stage_share_curioso,
     count(*) filter (where stage = 'fiel') / count(*) as stage_share_fiel,
     count(*) filter (where stage = 'turista') / count(*) as stage_share_turista,
