@@ -89,6 +89,9 @@ class Source(Strict):
     columns: EventColumns | None = Field(None, description="event_table: what the columns mean.")
     time_format: str | None = Field(None, description="strptime format of the time column. None: ISO 8601.")
     time_zone: TimeZone = Field("UTC", description="Time zone in which the source writes its times.")
+    decimal_mark: Literal[".", ","] = Field(
+        ".", description="event_table: the decimal mark of values in text; with a comma, points are thousands marks."
+    )
     missing_customer: Literal["reject", "drop"] = Field(
         "reject", description="Rows without a customer: counted as rejects, or set aside as expected (still counted)."
     )
@@ -247,6 +250,12 @@ class Promotion(Strict):
     max_psi: float = Field(0.25, gt=0, description="PSI of scores, train to out-of-time, above which promotion fails.")
     warn_psi: float = Field(0.25, gt=0, description="PSI of an input above which the report warns.")
     min_slice: int = Field(50, ge=1, description="Slices with fewer rows are reported, not gated.")
+    calibration_slope_tolerance: Share = Field(
+        0.1, description="The interval of the calibration slope has to meet 1, give or take this."
+    )
+    calibration_intercept_tolerance: Share = Field(
+        0.1, description="The interval of the calibration intercept (log odds) has to meet 0, give or take this."
+    )
 
 
 class ScoreBucket(Strict):

@@ -146,7 +146,7 @@ class CourseEpisodes(dy.Schema):
     """Episodes of courses, each known from the earliest completion by anyone of an episode at or past it."""
 
     course_slug = _text("Course.", "published", primary_key=True)
-    episode = _int("Number of the episode.", "published", primary_key=True, min=1)
+    episode = _int("Number of the episode.", "published", primary_key=True, min=0)
     known_from = _date(
         "Day from which the episode is known; empty if nobody finished it or a later one.", "published", nullable=True
     )
@@ -157,7 +157,7 @@ class Completions(dy.Schema):
 
     user_id = _text("User of the course platform.", primary_key=True)
     course_slug = _text("Course.", primary_key=True)
-    episode = _int("Number of the episode.", primary_key=True, min=1)
+    episode = _int("Number of the episode.", primary_key=True, min=0)
     occurred_at = _instant("Instant, naive UTC.")
     day = _date("Day in the program's day_time_zone.")
 

@@ -1,0 +1,308 @@
+"""From parsed source tables to the core tables: the part that every source format shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from fiel.core import Core
+from fiel.errors import RejectShareError, SourceError
+from fiel.program import Program
+from fiel.sources import courses
+from fiel.sources.changes import Comparison, compare
+from fiel.sources.rules import Sieve, day_of
+from fiel.sources.version import SourceVersion
+from fiel.tables import CORE_TABLES, TABLES
+
+PARSED: dict[str, dict[str, pl.DataType]] = {
+    "events": {
+        "event_id": pl.String(),
+        "customer_id": pl.String(),
+        "occurred_at": pl.Datetime("us"),
+        "value": pl.Int64(),
+        "origin": pl.String(),
+    },
+    "lines": {
+        "event_id": pl.String(),
+        "line_id": pl.String(),
+        "product_id": pl.String(),
+        "quantity": pl.Int64(),
+        "value": pl.Int64(),
+    },
+    "products": {"product_id": pl.String(), "product_name": pl.String(), "source_category": pl.String()},
+    "customers": {
+        "customer_id": pl.String(),
+        "source_created_at": pl.Datetime("us"),
+        "balance_points": pl.Int64(),
+    },
+} | courses.PARSED
+"""The parsed source tables that a format hands over, with their columns."""
+
+UNKNOWN_ORIGIN = "unknown"
+FEW_REJECTS = 10
+"""A single table may hold up to this many rejected rows whatever their share of it is."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """The core tables of one source version, not written yet, with what was counted on the way.
+
+    `tables` holds every name of CORE_TABLES. `counts` are rows: read, kept, rejected, set aside, changed.
+    """
+
+    tables: dict[str, pl.DataFrame]
+    known_through: date
+    first_day: date
+    counts: dict[str, int]
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def rejected_by_rule(self) -> dict[str, int]:
+        """Rejected rows as `table: rule` -> rows, most first."""
+        counted = (
+            self.tables["core_rejected"]
+            .group_by("table_name", "rule")
+            .len()
+            .sort(["len", "table_name", "rule"], descending=[True, False, False])
+        )
+        return {f"{table}: {rule}": number for table, rule, number in counted.iter_rows()}
+
+
+def land_core(
+    program: Program,
+    version: SourceVersion,
+    parsed: dict[str, pl.DataFrame],
+    sieve: Sieve,
+    previous: Core | None,
+    *,
+    same_rules: bool,
+) -> Landing:
+    """The core tables made of the parsed source tables, compared with the `previous` core.
+
+    Tables that a format lacks are empty. SourceError: no event at all. RejectShareError: too many rejected rows.
+    """
+    parsed = {name: parsed.get(name, pl.DataFrame(schema=schema)).select(list(schema)) for name, schema in PARSED.items()}
+    _check_reject_share(sieve, program)
+    events = _valid("core_events", dated_events(parsed["events"], program), sieve)
+    if events.is_empty():
+        raise SourceError(
+            f"source {version.version}: no event is left to work with ({sum(sieve.read.values()):,} rows read): check "
+            "that the transaction table has rows, and the column names in the program file"
+        )
+    first_day, last_day = events.select(pl.col("day").min().alias("first"), pl.col("day").max().alias("last")).row(0)
+    known_through = last_day if program.source.last_day_complete else last_day - timedelta(days=1)
+
+    products = core_products(parsed["products"], parsed["lines"], events, program, previous)
+    lines = event_lines(parsed["lines"], events, products)
+    operator = operator_events(events, lines, program)
+    events = events.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
+    lines = lines.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
+    comparison = compare(
+        version.version, _all_customers(parsed["customers"], events, sieve), events, lines, parsed["products"], previous,
+        compare_values=same_rules,
+    )  # fmt: skip
+    _warn_about(comparison, program, products, parsed["lines"], sieve, known_through, previous)
+
+    tables = {
+        "core_customers": comparison.customers,
+        "core_events": events,
+        "core_event_lines": lines,
+        "core_products": products,
+        "core_customer_days": customer_days(events, program),
+        "core_changes": comparison.changes,
+    }
+    tables |= courses.core_tables(parsed, events, program, version.version, known_through, comparison.merged, previous)
+    tables = {name: _valid(name, frame, sieve) for name, frame in tables.items()}
+    tables["core_rejected"] = sieve.rejected_rows()
+    assert set(tables) == set(CORE_TABLES)
+    return Landing(tables, known_through, first_day, _counts(sieve, tables, comparison), sieve.warnings)
+
+
+def dated_events(parsed: pl.DataFrame, program: Program) -> pl.DataFrame:
+    """Events with their day in the program's zone and whether they are live; is_operator is filled later."""
+    live = program.target.live_origins
+    return parsed.with_columns(
+        pl.col("origin").fill_null(UNKNOWN_ORIGIN),
+        day_of("occurred_at", program.day_time_zone).alias("day"),
+        pl.lit(False).alias("is_operator"),
+    ).with_columns((pl.col("origin").is_in(live) if live else pl.lit(True)).alias("is_live"))
+
+
+def core_products(
+    catalogue: pl.DataFrame, lines: pl.DataFrame, events: pl.DataFrame, program: Program, previous: Core | None
+) -> pl.DataFrame:
+    """Every product ever seen, named and categorised as first seen; categories go through the program's mapping."""
+    sold = lines.join(events, on="event_id").group_by("product_id").agg(pl.col("day").min().alias("known_from"))
+    named = catalogue
+    if previous is not None:
+        before = previous["products"].select(list(PARSED["products"])).collect()
+        named = before.join(catalogue, on="product_id", how="full", coalesce=True, suffix="_new").select(
+            "product_id",
+            pl.coalesce("product_name", "product_name_new"),
+            pl.coalesce("source_category", "source_category_new"),
+        )
+    return (
+        named.join(sold, on="product_id", how="full", coalesce=True)
+        .filter(pl.col("product_id").is_not_null())
+        .with_columns(_mapped_category(program).alias("category"))
+    )
+
+
+def _mapped_category(program: Program) -> pl.Expr:
+    spelled = pl.col("source_category")
+    if not program.source.categories:
+        return spelled
+    return spelled.str.to_lowercase().replace_strict(program.source.categories, default=spelled)
+
+
+def event_lines(parsed: pl.DataFrame, events: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+    """Lines of the events that are there, with customer, day, and the product as first seen."""
+    return (
+        parsed.join(events.select("event_id", "customer_id", "day"), on="event_id")
+        .join(products.select("product_id", "product_name", "category"), on="product_id", how="left")
+        .with_columns(pl.lit(False).alias("is_operator"))
+    )
+
+
+def operator_events(events: pl.DataFrame, lines: pl.DataFrame, program: Program) -> pl.Series:
+    """Ids of the events that the operator or Fiel itself caused.
+
+    An event is one when its origin, or the category, name or id of the product of any of its lines, is listed under
+    `operator_events`, or when it sells a product of the incentive policy (a grant of ours). Case does not matter.
+    """
+    rules = program.operator_events
+    products = [*rules.products, *(bucket.product for bucket in program.incentive.buckets)]
+    by_line = (
+        _listed("category", rules.categories) | _listed("product_name", products) | _listed("product_id", products)
+    )
+    return pl.concat(
+        [
+            lines.filter(by_line).select("event_id"),
+            events.filter(_listed("origin", rules.origins)).select("event_id"),
+        ]
+    ).get_column("event_id").unique()
+
+
+def customer_days(events: pl.DataFrame, program: Program) -> pl.DataFrame:
+    """Active days: one row for each customer and local day with an event that is not an operator event."""
+    local_hour = pl.col("occurred_at").dt.replace_time_zone("UTC").dt.convert_time_zone(program.day_time_zone).dt.hour()
+    morning = local_hour.is_between(*program.parts_of_day.morning)
+    afternoon = local_hour.is_between(*program.parts_of_day.afternoon) & ~morning
+    return (
+        events.lazy()
+        .filter(~pl.col("is_operator"))
+        .with_columns(morning.alias("_morning"), afternoon.alias("_afternoon"))
+        .group_by("customer_id", "day")
+        .agg(
+            pl.len().cast(pl.Int64).alias("transactions"),
+            pl.col("is_live").sum().cast(pl.Int64).alias("live_transactions"),
+            pl.col("value").sum().alias("value_net"),
+            pl.col("value").filter(pl.col("value") > 0).sum().alias("value_earned"),
+            (-pl.col("value").filter(pl.col("value") < 0)).sum().alias("value_spent"),
+            (pl.col("occurred_at").max() - pl.col("occurred_at").min()).dt.total_seconds().alias("active_seconds"),
+            pl.col("_morning").sum().cast(pl.Int64).alias("transactions_morning"),
+            pl.col("_afternoon").sum().cast(pl.Int64).alias("transactions_afternoon"),
+            (~pl.col("_morning") & ~pl.col("_afternoon")).sum().cast(pl.Int64).alias("transactions_night"),
+        )
+        .collect()
+    )
+
+
+def _listed(column: str, names: Sequence[str]) -> pl.Expr:
+    return pl.col(column).str.to_lowercase().is_in([name.lower() for name in names]).fill_null(False)
+
+
+def _all_customers(parsed: pl.DataFrame, events: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
+    """Customers of the customer table and, known by their events alone, those that it lacks."""
+    unlisted = events.select("customer_id").unique().join(parsed, on="customer_id", how="anti")
+    if not parsed.is_empty():
+        sieve.count("customers_without_record", unlisted.height)
+        sieve.warn(unlisted.height, "customers have events but no row in the customer table (kept, without a balance)")
+    return pl.concat([parsed, unlisted], how="diagonal")
+
+
+def _valid(table: str, frame: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
+    """Rows that keep the declared schema; the others are set aside with the schema's rule."""
+    declared = TABLES[table]
+    good, failure = declared.schema.filter(frame.select(list(declared.declared)).cast(dict(declared.declared)))
+    for rule, number in failure.counts().items():
+        sieve.count(f"schema_{rule.replace('|', '_')}", number)
+    sieve.set_aside(table, failure.invalid(), pl.lit("schema: " + ", ".join(failure.counts())), list(declared.declared))
+    return pl.DataFrame(good)
+
+
+def _check_reject_share(sieve: Sieve, program: Program) -> None:
+    """RejectShareError when the rejected share of all rows, or of one table, is above what the program tolerates."""
+    tolerated = program.source.tolerated_reject_share
+    rejected = sieve.rejected_rows()
+    by_table = dict(rejected.group_by("table_name").len().iter_rows())
+    over = [
+        (number / max(sieve.read.get(name, 0), 1), name, number)
+        for name, number in by_table.items()
+        if number > FEW_REJECTS and number > tolerated * sieve.read.get(name, 0)
+    ]
+    rows = sum(sieve.read.values())
+    if rejected.height > tolerated * rows:
+        over.append((rejected.height / max(rows, 1), "all tables", rejected.height))
+    if not over:
+        return
+    share, name, number = max(over)
+    top = rejected.group_by("table_name", "rule").len().sort(["len", "table_name", "rule"], descending=[True, False, False])
+    rules = ", ".join(f"{rule} in {table} ({count:,} rows)" for table, rule, count in top.head(3).iter_rows())
+    first = top.row(0, named=True)
+    example = rejected.filter((pl.col("table_name") == first["table_name"]) & (pl.col("rule") == first["rule"]))
+    row = example.sort("row").row(0, named=True)
+    raise RejectShareError(
+        f"source {sieve.source_version}: {number:,} rows of {name} were rejected, {share:.1%}; tolerated is "
+        f"{tolerated:.1%}. Rules broken most: {rules}. For example {row['table_name']} row {row['row']}: "
+        f"{row['content'][:300]}. Nothing was written: mend the source, or raise source.tolerated_reject_share"
+    )
+
+
+def _warn_about(
+    comparison: Comparison,
+    program: Program,
+    products: pl.DataFrame,
+    lines: pl.DataFrame,
+    sieve: Sieve,
+    known_through: date,
+    previous: Core | None,
+) -> None:
+    """Everything that is kept but that a person should know."""
+    named = products.filter(pl.col("product_name").is_not_null() | pl.col("source_category").is_not_null())
+    has_catalogue = not named.is_empty()
+    unknown = lines.filter(pl.col("product_id").is_not_null()).join(named, on="product_id", how="anti")
+    if has_catalogue and not unknown.is_empty():
+        ids = ", ".join(sorted(unknown.get_column("product_id").unique())[:5])
+        sieve.count("lines_of_unknown_product", unknown.height)
+        sieve.warn(unknown.height, f"lines sell a product that the catalogue lacks (kept without a name): {ids}")
+    mapping = program.source.categories
+    if mapping:
+        spelling = pl.col("source_category").str.to_lowercase()
+        unmapped = sorted(set(products.filter(~spelling.is_in(list(mapping))).get_column("source_category").drop_nulls()))
+        sieve.count("unmapped_categories", len(unmapped))
+        sieve.warn(len(unmapped), "product categories are not in source.categories (kept as they are): " + ", ".join(unmapped))
+    sieve.warnings += comparison.warnings
+    if previous is not None and known_through < previous.known_through:
+        sieve.warnings.append(
+            f"this version is complete through {known_through}, the one before it through {previous.known_through}: "
+            "an older version came after a newer one"
+        )
+
+
+def _counts(sieve: Sieve, tables: dict[str, pl.DataFrame], comparison: Comparison) -> dict[str, int]:
+    counts = {"rows_read": sum(sieve.read.values()), "rejected": tables["core_rejected"].height}
+    counts |= {f"read_{name}": number for name, number in sieve.read.items()}
+    counts |= {f"kept_{name.removeprefix('core_')}": frame.height for name, frame in tables.items() if name not in _NOT_KEPT}
+    return counts | comparison.counts | sieve.counts
+
+
+_NOT_KEPT = ("core_rejected", "core_changes")
+
+
+def clock(version: SourceVersion, now: datetime) -> datetime:
+    """The moment after which an event of this version must be wrong: its publication, else the ingest's own time."""
+    return version.published_at or now

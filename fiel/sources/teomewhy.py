@@ -1,0 +1,401 @@
+"""The points system and the course platform of `teomewhy`: every drift of DOMAIN.md section 1 is read here.
+
+Decisions that the domain page leaves open:
+- a transaction of a customer that `clientes` lacks is kept, and the customer made known (a transaction is a fact, the
+  customer table only a picture of today);
+- a line of a transaction that is not there is rejected; a line of an unknown product is kept, without a name;
+- a transaction without an origin has the origin `unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from fiel.errors import ProgramError, SourceError
+from fiel.program import Program
+from fiel.sources.landing import PARSED
+from fiel.sources.reading import RawTable, pick_columns, read_csv, read_sqlite, sqlite_tables
+from fiel.sources.rules import (
+    Rule,
+    Sieve,
+    cleaned,
+    instant,
+    missing,
+    time_rules,
+    too_many_fields,
+    unparsed,
+    whole,
+)
+
+DATABASE = "database.db"
+LOYALTY, EDUCATION = "loyalty-system", "education-platform"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A source table: our column name -> the spellings that were ever published; some columns may lack."""
+
+    columns: dict[str, tuple[str, ...]]
+    optional: tuple[str, ...] = ()
+
+
+LAYOUTS: dict[str, dict[str, Layout]] = {
+    LOYALTY: {
+        "clientes": Layout(
+            {"customer": ("idCliente",), "balance": ("qtdePontos",), "created": ("DtCriacao",)}, optional=("created",)
+        ),
+        "transacoes": Layout(
+            {
+                "event": ("IdTransacao",),
+                "customer": ("IdCliente",),
+                "time": ("DtCriacao",),
+                "points": ("QtdePontos",),
+                "origin": ("DescSistemaOrigem",),
+            }
+        ),
+        "transacao_produto": Layout(
+            {
+                "line": ("idTransacaoProduto",),
+                "event": ("IdTransacao",),
+                "product": ("IdProduto",),
+                "quantity": ("QtdeProduto",),
+                "points": ("vlProduto",),
+            }
+        ),
+        "produtos": Layout(
+            {
+                "product": ("IdProduto",),
+                "name": ("DescNomeProduto", "DescProduto"),
+                "category": ("DescCategoriaProduto", "DescCateogriaProduto"),
+            }
+        ),
+    },
+    EDUCATION: {
+        "cursos": Layout({"course": ("descSlugCurso",), "year": ("nrAno",)}),
+        "cursos_episodios": Layout({"course": ("descSlugCurso",), "episode": ("nrEp",)}),
+        "cursos_episodios_completos": Layout(
+            {
+                "user": ("idUsuario",),
+                "course": ("descSlugCurso",),
+                "episode": ("descSlugCursoEpisodio",),
+                "time": ("dtCriacao",),
+            }
+        ),
+        "habilidades_usuarios": Layout(
+            {
+                "id": ("idHabilidadeusuario",),
+                "user": ("idUsuario",),
+                "skill": ("descNomeHabilidade",),
+                "level": ("descNivelHabilidade",),
+                "time": ("dtCriacao",),
+            }
+        ),
+        "recompensas_usuarios": Layout(
+            {"user": ("idUsuario",), "course": ("idRecompensa",), "time": ("dtRecompensa",)}
+        ),
+        "usuarios_tmw": Layout({"user": ("idUsuario",), "customer": ("idTMWCliente",)}),
+    },
+}
+
+
+def data_sets(program: Program) -> list[str]:
+    """Which of the two data sets the program reads; without a `kaggle` entry the loyalty system only."""
+    names = [handle.name for handle in program.source.kaggle] or [LOYALTY]
+    unknown = [name for name in names if name not in LAYOUTS]
+    if unknown or LOYALTY not in names:
+        raise ProgramError(
+            f"program {program.name}: source.kaggle names {', '.join(names)}; format teomewhy knows {LOYALTY} (needed) "
+            f"and {EDUCATION}"
+        )
+    return names
+
+
+def wanted_files(program: Program, names: list[str]) -> list[str]:
+    """The files of a local or S3 source that are read: database.db where there is one, else the CSV tables.
+
+    Each data set lies in a folder of its name, or everything in one folder. SourceError names the first table that
+    lacks and where it was looked for.
+    """
+    chosen: set[str] = set()
+    for data_set in data_sets(program):
+        for table in LAYOUTS[data_set]:
+            found = _candidates(names, data_set, table)
+            if not found:
+                raise _no_table(table, data_set)
+            chosen.update(found[:1] if _is_database(found[0]) else found)
+    return sorted(chosen)
+
+
+def read(program: Program, folders: dict[str, Path], sieve: Sieve, now: datetime) -> dict[str, pl.DataFrame]:
+    """The parsed source tables, rejected rows set aside in `sieve`. `folders`: data set (or `files`) -> its folder.
+
+    `now` (naive UTC): an event after it is wrong.
+    """
+    raw: dict[str, pl.DataFrame] = {}
+    for data_set in data_sets(program):
+        folder = folders.get(data_set) or folders["files"]
+        for table, layout in LAYOUTS[data_set].items():
+            found = _find_table(folder, data_set, table)
+            sieve.read[table] = found.rows.height
+            picked = pick_columns(found, layout.columns, layout.optional)
+            raw[table] = picked.with_columns(cleaned(name) for name in layout.columns)
+    zone = program.source.time_zone
+    parsed = _loyalty(raw, sieve, zone, now, program.source.origins)
+    if EDUCATION in data_sets(program):
+        parsed |= _education(raw, sieve, zone, now)
+    return parsed
+
+
+# ---------------------------------------------------------------------------------------------------- finding tables
+
+
+def _candidates(names: list[str], data_set: str, table: str) -> list[str]:
+    """Names of files that can hold the table: database first; the data set's own folder before the common one."""
+    lower = {name.lower(): name for name in names}
+    places = (f"{data_set}/", "")
+    return [lower[place + file] for file in (DATABASE, f"{table}.csv") for place in places if place + file in lower]
+
+
+def _is_database(name: str) -> bool:
+    return name.lower().endswith(DATABASE)
+
+
+def _find_table(folder: Path, data_set: str, table: str) -> RawTable:
+    """The table from a database or a CSV file below `folder`."""
+    names = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file()]
+    candidates = _candidates(names, data_set, table)
+    listed: list[str] = []
+    for name in candidates:
+        path = folder / name
+        if not _is_database(name):
+            found = read_csv(path)
+            return RawTable(found.name, found.rows)
+        tables = sqlite_tables(path)
+        spelled = next((known for known in tables if known.lower() == table), None)
+        if spelled is not None:
+            return read_sqlite(path, spelled)
+        listed += tables
+    raise _no_table(table, data_set, listed)
+
+
+def _no_table(table: str, data_set: str, listed: Sequence[str] = ()) -> SourceError:
+    there = f" ({DATABASE} holds {', '.join(listed) or 'no table'})" if listed else ""
+    return SourceError(
+        f"table {table} of {data_set} is missing: looked for it in {data_set}/{DATABASE}, {DATABASE}, "
+        f"{data_set}/{table}.csv and {table}.csv{there}. Fetch the whole data set, or leave {data_set} out of "
+        "source.kaggle in the program file"
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ points system
+
+
+def _loyalty(
+    raw: dict[str, pl.DataFrame], sieve: Sieve, zone: str, now: datetime, origins: dict[str, str]
+) -> dict[str, pl.DataFrame]:
+    customers = _customers(raw["clientes"], sieve, zone)
+    products = _products(raw["produtos"], sieve)
+    events = _events(raw["transacoes"], sieve, zone, now, origins)
+    lines = _lines(raw["transacao_produto"], events, raw["transacoes"], sieve)
+    return {"customers": customers, "products": products, "events": events, "lines": lines}
+
+
+def _customers(raw: pl.DataFrame, sieve: Sieve, zone: str) -> pl.DataFrame:
+    show = ["customer", "balance", "created"]
+    rows = raw.with_columns(
+        pl.col("customer").alias("customer_id"),
+        whole("balance").alias("balance_points"),
+        instant("created", zone).alias("source_created_at"),
+    )
+    rules: list[Rule] = [
+        ("too_many_fields", too_many_fields()),
+        ("customer_missing", missing("customer")),
+        ("balance_unparseable", unparsed("balance", "balance_points")),
+        ("time_unparseable", unparsed("created", "source_created_at")),
+    ]
+    good = sieve.sift("clientes", rows, rules, show)
+    return sieve.one_for_each("clientes", good, ["customer_id"], ["source_created_at", "balance_points"], show)
+
+
+def _products(raw: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
+    show = ["product", "name", "category"]
+    rows = raw.rename({"product": "product_id", "name": "product_name", "category": "source_category"})
+    rows = rows.with_columns(
+        product=pl.col("product_id"), name=pl.col("product_name"), category=pl.col("source_category")
+    )
+    rules: list[Rule] = [("too_many_fields", too_many_fields()), ("product_missing", missing("product_id"))]
+    good = sieve.sift("produtos", rows, rules, show)
+    return sieve.one_for_each("produtos", good, ["product_id"], ["product_name", "source_category"], show)
+
+
+def _events(
+    raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime, origins: dict[str, str]
+) -> pl.DataFrame:
+    show = ["event", "customer", "time", "points", "origin"]
+    rows = raw.with_columns(
+        pl.col("event").alias("event_id"),
+        pl.col("customer").alias("customer_id"),
+        instant("time", zone).alias("occurred_at"),
+        whole("points").alias("value"),
+        pl.col("origin").str.to_lowercase().replace({old.lower(): new for old, new in origins.items()}).alias("_origin"),
+    )
+    rules: list[Rule] = [
+        ("too_many_fields", too_many_fields()),
+        ("event_missing", missing("event")),
+        ("customer_missing", missing("customer")),
+        *time_rules("time", "occurred_at", now),
+        ("value_missing", missing("points")),
+        ("value_unparseable", unparsed("points", "value")),
+    ]
+    good = sieve.sift("transacoes", rows, rules, show)
+    values = ["occurred_at", "customer_id", "value", "_origin"]
+    kept = sieve.one_for_each("transacoes", good, ["event_id"], values, show)
+    sieve.warn(kept.get_column("_origin").null_count(), "transactions have no origin (kept as `unknown`)")
+    return kept.drop("origin").rename({"_origin": "origin"}).select(list(PARSED["events"]))
+
+
+def _lines(raw: pl.DataFrame, events: pl.DataFrame, raw_events: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
+    show = ["line", "event", "product", "quantity", "points"]
+    rows = raw.with_columns(
+        pl.col("event").alias("event_id"),
+        pl.col("line").alias("line_id"),
+        pl.col("product").alias("product_id"),
+        whole("quantity").alias("_quantity"),
+        whole("points").alias("value"),
+        pl.col("event").is_in(events.get_column("event_id").implode()).alias("_has_event"),
+        pl.col("event").is_in(raw_events.get_column("event").drop_nulls().implode()).alias("_had_event"),
+    )
+    rules: list[Rule] = [
+        ("too_many_fields", too_many_fields()),
+        ("line_missing", missing("line")),
+        ("event_missing", missing("event")),
+        ("transaction_unknown", ~pl.col("_had_event")),
+        ("transaction_rejected", ~pl.col("_has_event")),
+        ("quantity_unparseable", unparsed("quantity", "_quantity")),
+        ("value_unparseable", unparsed("points", "value")),
+    ]
+    good = sieve.sift("transacao_produto", rows, rules, show)
+    values = ["product_id", "_quantity", "value"]
+    kept = sieve.one_for_each("transacao_produto", good, ["event_id", "line_id"], values, show)
+    return kept.drop("quantity").rename({"_quantity": "quantity"}).select(list(PARSED["lines"]))
+
+
+# ---------------------------------------------------------------------------------------------------- course platform
+
+
+def _education(raw: dict[str, pl.DataFrame], sieve: Sieve, zone: str, now: datetime) -> dict[str, pl.DataFrame]:
+    return {
+        "courses": _courses(raw["cursos"], sieve),
+        "episodes": _episodes(raw["cursos_episodios"], sieve),
+        "completions": _completions(raw["cursos_episodios_completos"], sieve, zone, now),
+        "skills": _skills(raw["habilidades_usuarios"], sieve, zone, now),
+        "rewards": _rewards(raw["recompensas_usuarios"], sieve, zone, now),
+        "links": _links(raw["usuarios_tmw"], sieve),
+    }
+
+
+def _courses(raw: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
+    show = ["course", "year"]
+    rows = raw.with_columns(
+        pl.col("course").alias("course_slug"), pl.col("year").alias("_text"), whole("year").alias("_year")
+    )
+    rules: list[Rule] = [
+        ("too_many_fields", too_many_fields()),
+        ("course_missing", missing("course")),
+        ("year_unparseable", missing("year") | unparsed("year", "_year")),
+    ]
+    good = sieve.one_for_each("cursos", sieve.sift("cursos", rows, rules, show), ["course_slug"], ["_year"], show)
+    return good.drop("year").rename({"_year": "year"})
+
+
+def _episodes(raw: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
+    show = ["course", "episode"]
+    rows = raw.with_columns(pl.col("course").alias("course_slug"), _episode_number("episode").alias("_episode"))
+    rules: list[Rule] = [
+        ("too_many_fields", too_many_fields()),
+        ("course_missing", missing("course")),
+        ("episode_unparseable", missing("_episode")),
+    ]
+    good = sieve.sift("cursos_episodios", rows, rules, show)
+    kept = sieve.one_for_each("cursos_episodios", good, ["course_slug", "_episode"], [], show)
+    return kept.drop("episode").rename({"_episode": "episode"})
+
+
+def _completions(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> pl.DataFrame:
+    show = ["user", "course", "episode", "time"]
+    rows = raw.with_columns(
+        pl.col("user").alias("user_id"),
+        pl.col("course").alias("course_slug"),
+        _episode_number("episode").alias("_episode"),
+        instant("time", zone).alias("occurred_at"),
+    )
+    rules: list[Rule] = [
+        ("too_many_fields", too_many_fields()),
+        ("user_missing", missing("user")),
+        ("course_missing", missing("course")),
+        ("episode_unparseable", missing("_episode")),
+        *time_rules("time", "occurred_at", now),
+    ]
+    good = sieve.sift("cursos_episodios_completos", rows, rules, show)
+    good = good.drop("episode").rename({"_episode": "episode"})
+    return _first_time(good, ["user_id", "course_slug", "episode"], sieve, "repeated_completions")
+
+
+def _skills(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> pl.DataFrame:
+    show = ["id", "user", "skill", "level", "time"]
+    rows = raw.with_columns(
+        pl.col("id").alias("skill_event_id"), pl.col("user").alias("user_id"), instant("time", zone).alias("occurred_at")
+    )
+    rules: list[Rule] = [
+        ("too_many_fields", too_many_fields()),
+        ("skill_id_missing", missing("id")),
+        ("user_missing", missing("user")),
+        ("skill_missing", missing("skill")),
+        *time_rules("time", "occurred_at", now),
+    ]
+    good = sieve.sift("habilidades_usuarios", rows, rules, show)
+    values = ["occurred_at", "user_id", "skill", "level"]
+    return sieve.one_for_each("habilidades_usuarios", good, ["skill_event_id"], values, show)
+
+
+def _rewards(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> pl.DataFrame:
+    show = ["user", "course", "time"]
+    rows = raw.with_columns(
+        pl.col("user").alias("user_id"), pl.col("course").alias("course_slug"), instant("time", zone).alias("occurred_at")
+    )
+    rules: list[Rule] = [
+        ("too_many_fields", too_many_fields()),
+        ("user_missing", missing("user")),
+        ("course_missing", missing("course")),
+        *time_rules("time", "occurred_at", now),
+    ]
+    good = sieve.sift("recompensas_usuarios", rows, rules, show)
+    return _first_time(good, ["user_id", "course_slug"], sieve, "repeated_rewards")
+
+
+def _links(raw: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
+    show = ["user", "customer"]
+    sieve.count("unlinked_users", raw.get_column("customer").null_count())
+    rows = raw.filter(pl.col("customer").is_not_null() | pl.col("user").is_null()).with_columns(
+        pl.col("user").alias("user_id"), pl.col("customer").alias("customer_id")
+    )
+    rules: list[Rule] = [("too_many_fields", too_many_fields()), ("user_missing", missing("user"))]
+    good = sieve.sift("usuarios_tmw", rows, rules, show)
+    return sieve.one_for_each("usuarios_tmw", good, ["user_id"], ["customer_id"], show)
+
+
+def _episode_number(column: str) -> pl.Expr:
+    """`ep-03` or `3` as 3; null for anything else."""
+    return pl.col(column).str.to_lowercase().str.extract(r"^(?:ep)?-?0*(\d{1,4})$", 1).cast(pl.Int64, strict=False)
+
+
+def _first_time(rows: pl.DataFrame, key: list[str], sieve: Sieve, counted_as: str) -> pl.DataFrame:
+    """The first time that each thing was done; doing it again is counted, not an error."""
+    first = rows.sort([*key, "occurred_at"]).unique(key, keep="first", maintain_order=True)
+    sieve.count(counted_as, rows.height - first.height)
+    return first

@@ -1,0 +1,50 @@
+"""What a source version is: the data sets or files that belong together, named before anything is downloaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source: name relative to its part, size in bytes, and what identifies its content."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class SourcePart:
+    """One Kaggle data set at one version, or one folder of files with one content.
+
+    `address` is `kaggle:OWNER/DATASET`, a local folder, or `s3://bucket/prefix`. `files` is empty for Kaggle.
+    """
+
+    name: str
+    version: str
+    address: str
+    files: tuple[SourceFile, ...] = ()
+
+    @property
+    def is_kaggle(self) -> bool:
+        """Whether the part is a Kaggle data set."""
+        return self.address.startswith("kaggle:")
+
+
+@dataclass(frozen=True)
+class SourceVersion:
+    """A source version: `loyalty-system=12;education-platform=7`, or `files=<12 hex digits>`.
+
+    `published_at` (naive UTC) is the moment after which the version cannot hold events, where the source says it.
+    """
+
+    version: str
+    parts: tuple[SourcePart, ...]
+    published_at: datetime | None = None
+
+    @classmethod
+    def of(cls, parts: tuple[SourcePart, ...], published_at: datetime | None = None) -> SourceVersion:
+        """The version made of `parts`."""
+        return cls(";".join(f"{part.name}={part.version}" for part in parts), parts, published_at)
