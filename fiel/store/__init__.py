@@ -5,11 +5,20 @@ SQLite by default, PostgreSQL in production, both through SQLAlchemy. `Store` is
 
 from __future__ import annotations
 
-from fiel.store import promotions as _promotions
-from fiel.store.engine import Database
-from fiel.store.promotions import PromotionRow
+from datetime import date
+from typing import Any
 
-__all__ = ["PromotionRow", "Store"]
+import polars as pl
+
+from fiel.store import ledger as _ledger
+from fiel.store import promotions as _promotions
+from fiel.store import scores as _scores
+from fiel.store.engine import Database
+from fiel.store.ledger import CycleRow, LedgerView
+from fiel.store.promotions import PromotionRow
+from fiel.store.scores import ScoreSet
+
+__all__ = ["CycleRow", "LedgerView", "PromotionRow", "ScoreSet", "Store"]
 
 
 class Store:
@@ -39,3 +48,53 @@ class Store:
         """All promotions of the program, oldest first."""
         with self.database.read() as connection:
             return _promotions.read(connection, program)
+
+    # -- the ledger of grants (written by fiel.actions.ledger)
+
+    def ledger_view(self, program: str, as_of: date) -> LedgerView:
+        """The ledger as cycle `as_of` sees it: what a plan has to respect."""
+        with self.database.read() as connection:
+            return _ledger.view(connection, program, as_of)
+
+    def cycle(self, program: str, as_of: date) -> CycleRow | None:
+        """The applied cycle; None if it was never applied."""
+        with self.database.read() as connection:
+            return _ledger.cycle(connection, program, as_of)
+
+    def cycles(self, program: str) -> list[CycleRow]:
+        """All applied cycles of the program, oldest first."""
+        with self.database.read() as connection:
+            return _ledger.cycles(connection, program)
+
+    def entries(self, program: str, as_of: date | None = None) -> pl.DataFrame:
+        """Ledger entries (grants and reversals) of the program, or of one cycle, in their order."""
+        with self.database.read() as connection:
+            return _ledger.entries(connection, program, as_of)
+
+    def held_out(self, program: str, as_of: date | None = None) -> pl.DataFrame:
+        """Customers who would have been granted and were held out, of the program or of one cycle."""
+        with self.database.read() as connection:
+            return _ledger.held_out(connection, program, as_of)
+
+    # -- the mirror of scores
+
+    def load_scores(
+        self, program: str, as_of: date, frame: pl.DataFrame, model_version: str, keep_sets: int = 3
+    ) -> ScoreSet:
+        """Mirror the scores of `as_of` (columns of out_scores) in one transaction; the same content changes nothing.
+
+        Only the `keep_sets` newest sets stay; the lake keeps them all. StoreError for a frame of other dates, without
+        rows, or with a customer twice.
+        """
+        with self.database.write(program) as connection:
+            return _scores.load(connection, program, as_of, frame, model_version, keep_sets)
+
+    def score_set(self, program: str, as_of: date | None = None) -> ScoreSet | None:
+        """The mirrored set of `as_of`, or the newest; None if there is none."""
+        with self.database.read() as connection:
+            return _scores.read_set(connection, program, as_of)
+
+    def score(self, program: str, customer_id: str, as_of: date | None = None) -> dict[str, Any] | None:
+        """The customer's mirrored score of `as_of`, or of the newest set; None if there is none."""
+        with self.database.read() as connection:
+            return _scores.read_score(connection, program, customer_id, as_of)

@@ -1,7 +1,7 @@
 """Tables of the store, and the triggers that keep its ledgers append-only.
 
-Promotions, cycles, grants and delivery events are ledgers: rows are added, never changed or removed, and the database
-itself refuses an UPDATE, a DELETE or a TRUNCATE. A correction is a new row.
+Promotions, cycles, grants, hold-outs and delivery events are ledgers: rows are added, never changed or removed, and
+the database itself refuses an UPDATE, a DELETE or a TRUNCATE. A correction is a new row.
 """
 
 from __future__ import annotations
@@ -135,6 +135,18 @@ GRANTS = sa.Table(
     sa.CheckConstraint("(kind = 'reversal') = (reverses IS NOT NULL)", name="grants_reverses"),
 )
 
+HOLD_OUTS = sa.Table(
+    "hold_outs",
+    METADATA,
+    sa.Column("program", sa.String(60), primary_key=True),
+    sa.Column("as_of", sa.Date, primary_key=True),
+    sa.Column("customer_id", sa.String(200), primary_key=True),
+    sa.Column("season", sa.String(60), nullable=False),
+    sa.Column("product", sa.String(200), nullable=False),
+    sa.Column("points", sa.BigInteger, nullable=False, comment="What the customer would have been granted."),
+    sa.ForeignKeyConstraint(["program", "as_of"], ["cycles.program", "cycles.as_of"]),
+)
+
 DELIVERIES = sa.Table(
     "delivery_events",
     METADATA,
@@ -183,7 +195,7 @@ SCORES = sa.Table(
     sa.ForeignKeyConstraint(["program", "as_of"], ["score_sets.program", "score_sets.as_of"]),
 )
 
-APPEND_ONLY = (PROMOTIONS.name, CYCLES.name, GRANTS.name, DELIVERIES.name)
+APPEND_ONLY = (PROMOTIONS.name, CYCLES.name, GRANTS.name, HOLD_OUTS.name, DELIVERIES.name)
 
 
 def create(connection: Connection) -> None:

@@ -1,0 +1,92 @@
+"""What a plan comes to: small, readable, and enough to apply the plan's rows later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+
+class _Figures(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Detectable(_Figures):
+    """The smallest effect that one cycle can show for rewards or for penalties.
+
+    `effect` is a difference of shares (0.05 is five points of a hundred); empty where no difference would be seen.
+    """
+
+    kind: str
+    granted: int
+    held_out: int
+    base_rate: float
+    effect: float | None
+
+
+class Previous(_Figures):
+    """The last applied cycle, and what this plan changes against it."""
+
+    as_of: date
+    granted: int
+    rewards_points: int
+    entered: int
+    left: int
+
+
+class PlanSummary(_Figures):
+    """The figures of one plan.
+
+    `rewards_points` is the cost; `limit_points` the least of budget and caps, and `limit_name` the one that it is.
+    `not_payable_because` is empty for a plan that may be applied; `already_applied` says that its cycle was.
+    `last_entry` is the newest ledger entry that the plan knew, `digest` that of its rows.
+    """
+
+    program: str
+    as_of: date
+    known_through: date
+    policy_version: str
+    model_version: str
+    season: str
+    unit: str
+    system_origin: str
+    invented: bool
+    simulated: bool
+    customers: int
+    eligible: int
+    granted: int
+    held_out: int
+    by_reason: dict[str, int]
+    rewards_points: int
+    penalties_points: int
+    limit_points: int
+    limit_name: str
+    limit_left_points: int
+    budget_points: int
+    budget_left_points: int
+    previous: Previous | None
+    detectable: tuple[Detectable, ...]
+    already_applied: bool
+    not_payable_because: str | None
+    last_entry: int
+    digest: str
+
+    @property
+    def payable(self) -> bool:
+        """Whether the plan may be applied."""
+        return self.not_payable_because is None
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """A plan: its rows (out_plan, winners first) and what they come to."""
+
+    frame: pl.DataFrame
+    summary: PlanSummary
+
+    @property
+    def grants(self) -> pl.DataFrame:
+        """The rows that are paid, in the order of payment."""
+        return self.frame.filter(pl.col("decision") == "grant").sort("rank")
