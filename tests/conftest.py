@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,3 +57,87 @@ def _no_stray_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
         if name.startswith(("AWS_", "KAGGLE")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def _s3_server() -> Iterator[str]:
+    """Address of an S3 server (moto) in a process of its own: delta-rs holds the interpreter while it waits for one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert server.poll() is None, "moto's server ended at once"
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture
+def s3_bucket(_s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`s3://` address of a fresh bucket on a local S3 server; the environment holds its endpoint and credentials."""
+    import boto3
+    import s3fs
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": _s3_server,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[str]:
+    """Address of a private PostgreSQL server, without a database; it refuses root, so it runs as `postgres` then."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
+    if not found[-1].is_file():
+        absent("postgres", "no PostgreSQL on this machine (Debian: apt-get install postgresql)")
+    programs = found[-1].parent
+    folder = Path(tempfile.mkdtemp(prefix="fiel-postgres-"))
+    as_server = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+        as_server = ["runuser", "-u", "postgres", "--"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = folder / "data"
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    try:
+        for command in (
+            [programs / "initdb", "-A", "trust", "-U", "fiel", "--no-sync", "-D", data],
+            [programs / "pg_ctl", "start", "-w", "-D", data, "-l", folder / "log", "-o", options],
+        ):
+            subprocess.run([*as_server, *map(str, command)], check=True, stdout=subprocess.DEVNULL, timeout=60)
+        yield f"postgresql://fiel@127.0.0.1:{port}"
+    finally:
+        stop = [*as_server, str(programs / "pg_ctl"), "stop", "-m", "immediate", "-D", str(data)]
+        subprocess.run(stop, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(_postgres_server: str) -> str:
+    """Address of a fresh, empty PostgreSQL database."""
+    import psycopg
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(f"{_postgres_server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{_postgres_server}/{name}"
