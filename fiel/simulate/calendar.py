@@ -4,7 +4,7 @@ The shape follows DOMAIN.md section 1: streams on weekdays, a break around Chris
 Days are counted from 1970-01-01 in the community's local time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
 import numpy as np
@@ -47,6 +47,12 @@ class Calendar:
     hype: Floats  # how strongly a wave is felt, 0 in ordinary times
     live_joins: Floats  # people who join at the stream, at the size of the real community
     other_joins: Floats  # people who register without coming to a stream
+
+    def until(self, last: date) -> "Calendar":
+        """The same calendar up to and with `last`."""
+        length = day_number(last) - self.first + 1
+        cut = {field.name: getattr(self, field.name)[:length] for field in fields(self) if field.name != "first"}
+        return Calendar(self.first, **cut)
 
     @property
     def days(self) -> Ints:

@@ -22,8 +22,12 @@ _TYPE_SHARE = np.array([0.548, 0.315, 0.088, 0.049])
 _LOG_ODDS = np.array([-3.62, -1.37, 0.95, 1.52])
 _LOG_ODDS_SPREAD = np.array([0.7, 0.7, 0.7, 0.7])
 _LEAVE_WEEKLY = np.array([0.110, 0.145, 0.078, 0.104])
+_LEAVE_EARLY = np.array([0.30, 0.30, 0.15, 0.10])  # in the week after the first
 _RETURN_WEEKLY = np.array([0.0043, 0.0171, 0.0040, 0.0307])
 _STAYS_AFTER_RETURN = np.array([0.03, 0.13, 0.38, 0.81])
+_WAVE_SHIFT = 0.25  # who comes with a wave is more often a drop-in
+_LAUNCH_SHIFT = 0.25  # who was there at the launch is less often one
+_LAUNCH_DAYS = 20
 _DRIFT_KEEP = 0.885
 _DRIFT_STEP = 0.507
 
@@ -40,6 +44,12 @@ class Registrations:
         return len(self.day)
 
 
+    def until(self, day: int) -> "Registrations":
+        """Those who registered up to and with that day."""
+        known = int(np.searchsorted(self.day, day, side="right"))
+        return Registrations(self.day[:known], self.kind[:known], self.scale)
+
+
 @dataclass(frozen=True)
 class Attendance:
     """One entry for each person and day with a visit, by customer and day."""
@@ -51,15 +61,15 @@ class Attendance:
 
 
 def registrations(draws: Draws, calendar: Calendar, customers: int) -> Registrations:
-    """Who registers on which day of the calendar.
+    """Who registers on which day of the calendar, which has to hold at least 669 days.
 
-    `customers` people register in the first 669 days; a longer calendar holds more, a shorter one fewer, so that
-    the same community has the same history whatever its end.
+    `customers` people register in the first 669 days, whatever the calendar's end, so that the same community has
+    the same history.
     """
-    both = np.stack([calendar.live_joins, calendar.other_joins])
-    total = both.sum(axis=0)
-    reference = total[:REFERENCE_DAYS].sum()
-    scale = customers / reference
+    total = calendar.live_joins + calendar.other_joins
+    if len(total) < REFERENCE_DAYS:
+        raise ValueError(f"the calendar has {len(total)} days: make it at least {REFERENCE_DAYS} days long")
+    scale = customers / total[:REFERENCE_DAYS].sum()
     arrived = np.floor(np.cumsum(total) * scale + 1e-6).astype(np.int64)
     arrived = np.maximum(arrived, 1)
     per_day = np.diff(arrived, prepend=0)
@@ -86,10 +96,13 @@ def course_start(draws: Draws, people: Registrations, number: Ints) -> Ints:
     return np.where(opens, start, -1)
 
 
-def person_types(draws: Draws, number: Ints) -> Ints:
+def person_types(draws: Draws, calendar: Calendar, number: Ints, joined: Ints) -> Ints:
     """Type of each person: 0 drop-in, 1 casual, 2 regular, 3 core."""
-    cuts = np.cumsum(_TYPE_SHARE)[:-1]
-    return np.searchsorted(cuts, draws.uniform("person/type", number))
+    u = draws.uniform("person/type", number)
+    at_launch = joined < calendar.first + _LAUNCH_DAYS
+    wave = np.minimum(calendar.hype[joined - calendar.first], 1.0)
+    u = np.where(at_launch, 1 - (1 - u) * (1 - _LAUNCH_SHIFT), u * (1 - _WAVE_SHIFT * wave))
+    return np.searchsorted(np.cumsum(_TYPE_SHARE)[:-1], u)
 
 
 def attendance(
@@ -103,8 +116,8 @@ def attendance(
     """
     live = people.kind[number] == LIVE
     number, studies_from = number[live], studies_from[live]
-    kind = person_types(draws, number)
     joined = people.day[number]
+    kind = person_types(draws, calendar, number, joined)
     usual = _LOG_ODDS[kind] + _LOG_ODDS_SPREAD[kind] * draws.normal("person/log odds", number)
     leave = _LEAVE_WEEKLY[kind] * np.exp(0.5 * draws.normal("person/leave", number))
     back = _RETURN_WEEKLY[kind] * np.exp(0.6 * draws.normal("person/back", number))
@@ -127,7 +140,8 @@ def attendance(
         u = draws.uniform("week/state", n, week)
         studying = (studies_from[:known] >= 0) & (monday >= studies_from[:known]) & (monday < studies_from[:known] + 70)
         cold = np.exp(-0.55 * np.clip(drift[:known], -2, 2))
-        leaving = np.where(short[:known], 0.75, leave[:known] * cold * np.where(studying, 0.6, 1.0))
+        early = np.where((joined[:known] + 3) // 7 == week - 1, _LEAVE_EARLY[kind[:known]], 0.0)
+        leaving = np.where(short[:known], 0.75, leave[:known] * cold * np.where(studying, 0.6, 1.0) + early)
         returning = back[:known] * (1 + 2.5 * hype) / (1 + away[:known] / 30) * live_days.any()
         stays = draws.uniform("week/stays", n, week) < _STAYS_AFTER_RETURN[kind[:known]]
         is_engaged = engaged[:known]

@@ -14,7 +14,7 @@ import polars as pl
 
 from fiel.errors import SettingsError
 from fiel.simulate import catalogue, oddities
-from fiel.simulate.calendar import Calendar, day_number, make_calendar
+from fiel.simulate.calendar import REFERENCE_DAYS, Calendar, day_number, make_calendar
 from fiel.simulate.changes import Change, apply_changes
 from fiel.simulate.courses import UNLINKED, Study, study, unlinked_users
 from fiel.simulate.draws import Draws, Ints
@@ -45,6 +45,12 @@ class Simulation:
     registered: int  # rows of clientes
     broken: bool
     changes: tuple[Change, ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.registered:,} customers and {self.rows['transacoes']:,} transactions from {self.first_day} to "
+            f"{self.last_day} (seed {self.seed}) in {self.folder}"
+        )
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,9 @@ def _world(customers: int, start: date, end: date, seed: int) -> _World:
     draws = Draws(seed)
     after = end + timedelta(days=1)
     sunday = after + timedelta(days=6 - after.weekday())  # whole weeks, so that a later end changes nothing
-    calendar = make_calendar(draws, start, sunday)
-    people = registrations(draws, calendar, customers)
+    calendar = make_calendar(draws, start, max(sunday, start + timedelta(days=REFERENCE_DAYS)))
+    people = registrations(draws, calendar, customers).until(day_number(sunday))
+    calendar = calendar.until(sunday)
     export_ms = int(local_ms(np.array([day_number(after)]), EXPORT_MINUTE)[0])
     return _World(draws, calendar, people, start, export_ms)
 
