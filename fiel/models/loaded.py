@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 import polars as pl
 
+from fiel.errors import SchemaError
 from fiel.models.classifier import predict
 from fiel.models.metrics import Array
 from fiel.models.stage_rule import StageRule
+from fiel.tables import COURSES_PATTERNS
 
 Kind = Literal["stage_rule", "catboost"]
 
@@ -32,9 +34,32 @@ class LoadedModel:
     recipe_digest: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
     trained_as_of: tuple[date, ...] = ()
+    oot_as_of: tuple[date, ...] = ()
 
     def predict(self, frame: pl.DataFrame) -> Array:
         """Probabilities, one for each row of `frame` in its order; SchemaError names columns that are missing."""
         if isinstance(self.model, StageRule):
             return self.model.predict(frame["stage"])
-        return predict(self.model, frame)
+        return predict(self.model, self.aligned(frame))
+
+    def filled(self, frame: pl.DataFrame) -> list[str]:
+        """The features that `frame` lacks and that `aligned` fills: columns that come and go with the data."""
+        return [name for name in self.features if name not in frame.columns and _depends_on_data(name)]
+
+    def aligned(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """`frame` with the data-dependent columns that it lacks as nulls, as they were for early cohorts at training.
+
+        Only course columns depend on the data; SchemaError for any other column that is missing.
+        """
+        filled = self.filled(frame)
+        missing = [name for name in self.features if name not in frame.columns and name not in filled]
+        if missing:
+            raise SchemaError(
+                f"model version {self.version} was trained with columns that the snapshot lacks: {', '.join(missing)}; "
+                "did features.groups or features.windows of the program file change? Put them back, or retrain"
+            )
+        return frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in filled)
+
+
+def _depends_on_data(column: str) -> bool:
+    return any(pattern.matches(column) for pattern in COURSES_PATTERNS)

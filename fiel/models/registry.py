@@ -145,6 +145,7 @@ class Registry:
             recipe_digest=info.recipe_digest,
             recipe=recipe,
             trained_as_of=info.trained_as_of,
+            oot_as_of=info.oot_as_of,
         )
 
     def champion(self) -> LoadedModel:
