@@ -12,7 +12,7 @@ import polars as pl
 from fiel.core import Core
 from fiel.tables import TABLES
 
-CHANGES = TABLES["core_changes"].declared
+CHANGES = pl.Schema(TABLES["core_changes"].declared)
 _EVENT = ("customer_id", "occurred_at", "value", "origin")
 _LINE = ("product_id", "quantity", "value")
 _PRODUCT = ("product_name", "source_category")
@@ -49,7 +49,9 @@ def compare(
     restatement is looked for.
     """
     if previous is None:
-        return Comparison(_first(customers, version), pl.DataFrame(schema=CHANGES), _no_merges(), dict.fromkeys(KINDS, 0))
+        return Comparison(
+            _first(customers, version), pl.DataFrame(schema=CHANGES), _no_merges(), dict.fromkeys(KINDS, 0)
+        )
     known = previous["customers"].collect()
     before = previous["events"].select("event_id", *_EVENT).collect()
     gone = known.filter(pl.col("status") == "present").join(customers, on="customer_id", how="anti")
@@ -138,7 +140,9 @@ def _customers(
         .drop("_first")
     )
     absent = known.join(customers, on="customer_id", how="anti")
-    now_merged = absent.drop("merged_into").join(merged, on="customer_id").with_columns(pl.lit("merged").alias("status"))
+    now_merged = (
+        absent.drop("merged_into").join(merged, on="customer_id").with_columns(pl.lit("merged").alias("status"))
+    )
     now_vanished = absent.join(vanished, on="customer_id", how="semi").with_columns(
         pl.lit("vanished").alias("status"), pl.lit(None, pl.String).alias("merged_into")
     )
@@ -187,10 +191,10 @@ def _renamed(version: str, catalogue: pl.DataFrame, previous: Core) -> pl.DataFr
     """Products under a new name or category: the first seen stays in force; each new spelling is told once."""
     before = previous["products"].select("product_id", *_PRODUCT).collect()
     both = before.join(catalogue, on="product_id", suffix="_after")
-    differs = pl.any_horizontal(
-        (pl.col(name) != pl.col(f"{name}_after")).fill_null(False) for name in _PRODUCT
+    differs = pl.any_horizontal((pl.col(name) != pl.col(f"{name}_after")).fill_null(False) for name in _PRODUCT)
+    found = _change(
+        version, "renamed", "core_products", both.filter(differs), ["product_id"], _PRODUCT, _after(_PRODUCT)
     )
-    found = _change(version, "renamed", "core_products", both.filter(differs), ["product_id"], _PRODUCT, _after(_PRODUCT))
     told = previous["changes"].filter(pl.col("kind") == "renamed").select("key", "after").collect()
     return found.join(told, on=["key", "after"], how="anti").select(list(CHANGES))
 
@@ -223,7 +227,7 @@ def _change(
         pl.concat_str(key, separator="/").alias("key"),
         as_json(before).alias("before"),
         as_json(after).alias("after"),
-    ).cast(dict(CHANGES))
+    ).cast(CHANGES)
 
 
 def _warnings(counts: dict[str, int], events_before: int, compare_values: bool) -> list[str]:

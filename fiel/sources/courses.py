@@ -77,7 +77,9 @@ def links(
     now = _survivor(parsed, survivors).with_columns(pl.lit(version).alias("first_version"))
     if previous is None:
         first_course_event = (
-            events.filter(pl.col("origin") == COURSE_ORIGIN).group_by("customer_id").agg(pl.col("day").min().alias("_day"))
+            events.filter(pl.col("origin") == COURSE_ORIGIN)
+            .group_by("customer_id")
+            .agg(pl.col("day").min().alias("_day"))
         )
         return (
             now.join(first_course_event, on="customer_id", how="left")
@@ -128,7 +130,10 @@ def course_episodes(
         .with_columns(pl.col("day").cum_min().over("course_slug").alias("_cum"))
         .with_columns(pl.col("_cum").forward_fill().over("course_slug").alias("known_from"))
         .with_columns(
-            pl.when(undated).then(pl.min_horizontal("known_from", pl.lit(until))).otherwise("known_from").alias("known_from")
+            pl.when(undated)
+            .then(pl.min_horizontal("known_from", pl.lit(until)))
+            .otherwise("known_from")
+            .alias("known_from")
         )
         .select(*key, "known_from")
     )

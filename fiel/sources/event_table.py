@@ -31,7 +31,18 @@ from fiel.sources.reading import (
     read_sqlite,
     sqlite_tables,
 )
-from fiel.sources.rules import LARGEST, Rule, Sieve, cleaned, instant, missing, time_rules, too_many_fields, unparsed
+from fiel.sources.rules import (
+    LARGEST,
+    Rule,
+    Sieve,
+    cleaned,
+    in_utc,
+    instants,
+    missing,
+    time_rules,
+    too_many_fields,
+    unparsed,
+)
 
 _SCALE = 6
 """Decimal places that are read of a value or a quantity."""
@@ -85,15 +96,14 @@ def _typed(table: RawTable, columns: EventColumns, program: Program, sieve: Siev
     mapped = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
     sieve.read[table.name] = sieve.read.get(table.name, 0) + table.rows.height
     picked = pick_columns(table, {ours: (theirs,) for ours, theirs in mapped.items()})
-    rows = picked.with_columns(_as_text(ours, picked.schema[ours]) for ours in mapped if ours != "time")
-    times = picked.schema["time"]
-    if not times.is_temporal():
-        rows = rows.with_columns(_as_text("time", times))
-    rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in EventColumns.model_fields if name not in mapped)
+    rows = picked.with_columns(_as_text(ours, picked.schema[ours]) for ours in mapped)
+    rows = rows.with_columns(
+        pl.lit(None, pl.String).alias(name) for name in EventColumns.model_fields if name not in mapped
+    )
     rows = rows.with_columns(
         _identifier("customer"),
         _identifier("event"),
-        _instant(times, program).alias("occurred_at"),
+        _instants(picked.get_column("time"), program).alias("occurred_at"),
         _decimal("value", source.decimal_mark).alias("_value"),
         _decimal("quantity", source.decimal_mark).alias("_quantity"),
     )
@@ -218,17 +228,12 @@ def _decimal(column: str, mark: str) -> pl.Expr:
     return pl.when(number.abs() < pl.lit(LARGEST).cast(_DECIMAL)).then(number)
 
 
-def _instant(times: pl.DataType, program: Program) -> pl.Expr:
+def _instants(times: pl.Series, program: Program) -> pl.Series:
+    """The time column as naive UTC, whether it is text or already a date or a time."""
     source = program.source
-    if not times.is_temporal():
-        return instant("time", source.time_zone, source.time_format)
-    stamp = pl.col("time").cast(pl.Datetime("us", getattr(times, "time_zone", None)))
-    if getattr(times, "time_zone", None):
-        return stamp.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return (
-        stamp.dt.replace_time_zone(source.time_zone, ambiguous="earliest", non_existent="null")
-        .dt.convert_time_zone("UTC")
-        .dt.replace_time_zone(None)
-    )
-
-
+    if not times.dtype.is_temporal():
+        text = pl.DataFrame(times).select(_as_text(times.name, times.dtype)).to_series()
+        return instants(text, source.time_zone, source.time_format)
+    zone = getattr(times.dtype, "time_zone", None)
+    stamp = times.cast(pl.Datetime("us", zone))
+    return stamp.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else in_utc(stamp, source.time_zone)

@@ -219,7 +219,7 @@ class _Timeouts(HTTPAdapter):
 
 
 def _client(patience: Patience) -> Any:
-    """kagglehub's own API client, with timeouts."""
+    """Kagglehub's own API client, with timeouts."""
     client = kagglehub.clients.build_kaggle_client()
     http = client.http_client()
     http._init_session()
@@ -230,7 +230,7 @@ def _client(patience: Patience) -> Any:
 
 @contextmanager
 def _quiet_with_timeouts(patience: Patience) -> Iterator[None]:
-    """kagglehub without progress bars and console lines, and with timeouts on its API calls."""
+    """Kagglehub without progress bars and console lines, and with timeouts on its API calls."""
     log = logging.getLogger("kagglehub")
     with _PATCHING:
         level, bar, build = log.level, kagglehub.clients.tqdm, kagglehub.http_resolver.build_kaggle_client

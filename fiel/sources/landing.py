@@ -38,7 +38,8 @@ PARSED: dict[str, dict[str, pl.DataType]] = {
         "source_created_at": pl.Datetime("us"),
         "balance_points": pl.Int64(),
     },
-} | courses.PARSED
+    **courses.PARSED,
+}
 """The parsed source tables that a format hands over, with their columns."""
 
 UNKNOWN_ORIGIN = "unknown"
@@ -84,7 +85,9 @@ def land_core(
 
     Tables that a format lacks are empty. SourceError: no event at all. RejectShareError: too many rejected rows.
     """
-    parsed = {name: parsed.get(name, pl.DataFrame(schema=schema)).select(list(schema)) for name, schema in PARSED.items()}
+    parsed = {
+        name: parsed.get(name, pl.DataFrame(schema=schema)).select(list(schema)) for name, schema in PARSED.items()
+    }
     _check_reject_share(sieve, program)
     events = _valid("core_events", dated_events(parsed["events"], program), sieve)
     if events.is_empty():
@@ -178,12 +181,16 @@ def operator_events(events: pl.DataFrame, lines: pl.DataFrame, program: Program)
     by_line = (
         _listed("category", rules.categories) | _listed("product_name", products) | _listed("product_id", products)
     )
-    return pl.concat(
-        [
-            lines.filter(by_line).select("event_id"),
-            events.filter(_listed("origin", rules.origins)).select("event_id"),
-        ]
-    ).get_column("event_id").unique()
+    return (
+        pl.concat(
+            [
+                lines.filter(by_line).select("event_id"),
+                events.filter(_listed("origin", rules.origins)).select("event_id"),
+            ]
+        )
+        .get_column("event_id")
+        .unique()
+    )
 
 
 def customer_days(events: pl.DataFrame, program: Program) -> pl.DataFrame:
@@ -227,7 +234,7 @@ def _all_customers(parsed: pl.DataFrame, events: pl.DataFrame, sieve: Sieve) -> 
 def _valid(table: str, frame: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
     """Rows that keep the declared schema; the others are set aside with the schema's rule."""
     declared = TABLES[table]
-    good, failure = declared.schema.filter(frame.select(list(declared.declared)).cast(dict(declared.declared)))
+    good, failure = declared.schema.filter(frame.select(list(declared.declared)).cast(pl.Schema(declared.declared)))
     for rule, number in failure.counts().items():
         sieve.count(f"schema_{rule.replace('|', '_')}", number)
     sieve.set_aside(table, failure.invalid(), pl.lit("schema: " + ", ".join(failure.counts())), list(declared.declared))
@@ -250,7 +257,11 @@ def _check_reject_share(sieve: Sieve, program: Program) -> None:
     if not over:
         return
     share, name, number = max(over)
-    top = rejected.group_by("table_name", "rule").len().sort(["len", "table_name", "rule"], descending=[True, False, False])
+    top = (
+        rejected.group_by("table_name", "rule")
+        .len()
+        .sort(["len", "table_name", "rule"], descending=[True, False, False])
+    )
     rules = ", ".join(f"{rule} in {table} ({count:,} rows)" for table, rule, count in top.head(3).iter_rows())
     first = top.row(0, named=True)
     example = rejected.filter((pl.col("table_name") == first["table_name"]) & (pl.col("rule") == first["rule"]))
@@ -282,9 +293,13 @@ def _warn_about(
     mapping = program.source.categories
     if mapping:
         spelling = pl.col("source_category").str.to_lowercase()
-        unmapped = sorted(set(products.filter(~spelling.is_in(list(mapping))).get_column("source_category").drop_nulls()))
+        unmapped = sorted(
+            set(products.filter(~spelling.is_in(list(mapping))).get_column("source_category").drop_nulls())
+        )
         sieve.count("unmapped_categories", len(unmapped))
-        sieve.warn(len(unmapped), "product categories are not in source.categories (kept as they are): " + ", ".join(unmapped))
+        sieve.warn(
+            len(unmapped), "product categories are not in source.categories (kept as they are): " + ", ".join(unmapped)
+        )
     sieve.warnings += comparison.warnings
     if previous is not None and known_through < previous.known_through:
         sieve.warnings.append(
@@ -296,7 +311,9 @@ def _warn_about(
 def _counts(sieve: Sieve, tables: dict[str, pl.DataFrame], comparison: Comparison) -> dict[str, int]:
     counts = {"rows_read": sum(sieve.read.values()), "rejected": tables["core_rejected"].height}
     counts |= {f"read_{name}": number for name, number in sieve.read.items()}
-    counts |= {f"kept_{name.removeprefix('core_')}": frame.height for name, frame in tables.items() if name not in _NOT_KEPT}
+    counts |= {
+        f"kept_{name.removeprefix('core_')}": frame.height for name, frame in tables.items() if name not in _NOT_KEPT
+    }
     return counts | comparison.counts | sieve.counts
 
 

@@ -11,7 +11,7 @@ import gzip
 import io
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +86,9 @@ def read_parquet(path: Path) -> RawTable:
     try:
         rows = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise SourceError(f"{path.name} is not a readable Parquet file ({_first_line(error)}): fetch it again") from error
+        raise SourceError(
+            f"{path.name} is not a readable Parquet file ({_first_line(error)}): fetch it again"
+        ) from error
     return RawTable(path.name, rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64)))
 
 
@@ -111,7 +113,7 @@ def read_sqlite(path: Path, table: str) -> RawTable:
     return RawTable(table, rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64)))
 
 
-def pick_columns(table: RawTable, wanted: dict[str, Sequence[str]], optional: Sequence[str] = ()) -> pl.DataFrame:
+def pick_columns(table: RawTable, wanted: Mapping[str, Sequence[str]], optional: Sequence[str] = ()) -> pl.DataFrame:
     """The table's columns under our names: `wanted` is ours -> spellings; case and blanks around do not matter.
 
     Optional columns that lack come as nulls. SourceError names the missing ones and the nearest that are there.
@@ -150,7 +152,6 @@ class _sqlite:
 
     def __enter__(self) -> _sqlite:
         self._connection = sqlite3.connect(f"file:{_quoted(self._path)}?mode=ro&immutable=1", uri=True)
-        self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -159,10 +160,16 @@ class _sqlite:
     def rows(self, query: str) -> list[tuple[object, ...]]:
         try:
             return self._connection.execute(query).fetchall()
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error):
+                raise self._unreadable(error) from error
         except sqlite3.Error as error:
-            raise SourceError(
-                f"{self._path.name} is not a readable SQLite database ({error}): fetch or export it again"
-            ) from error
+            raise self._unreadable(error) from error
+        self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # slower, for a broken text
+        return self._connection.execute(query).fetchall()
+
+    def _unreadable(self, error: sqlite3.Error) -> SourceError:
+        return SourceError(f"{self._path.name} is not a readable SQLite database ({error}): fetch or export it again")
 
 
 def _quoted(path: Path) -> str:

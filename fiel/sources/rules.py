@@ -14,9 +14,11 @@ import polars as pl
 from fiel.sources.reading import EXTRA, ROW
 from fiel.tables import TABLES
 
-REJECTED = TABLES["core_rejected"].declared
+REJECTED = pl.Schema(TABLES["core_rejected"].declared)
 Rule = tuple[str, pl.Expr]
 """A rule's name and the expression that is true where a row breaks it."""
+
+_USUAL = "%Y-%m-%d %H:%M:%S%.f"
 
 LARGEST = 10**12
 """Largest absolute value or quantity that is taken for one (beyond it integer sums could wrap)."""
@@ -68,10 +70,12 @@ class Sieve:
                 number.alias("row"),
                 rule.alias("rule"),
                 pl.struct(pl.col(shown).cast(pl.String)).struct.json_encode().alias("content"),
-            ).cast(dict(REJECTED))
+            ).cast(REJECTED)
         )
 
-    def one_for_each(self, table: str, rows: pl.DataFrame, key: Sequence[str], values: Sequence[str], show: Sequence[str]) -> pl.DataFrame:
+    def one_for_each(
+        self, table: str, rows: pl.DataFrame, key: Sequence[str], values: Sequence[str], show: Sequence[str]
+    ) -> pl.DataFrame:
         """One row for each key. Equal repeats are counted; of rows that contradict each other the least one stays.
 
         "Least" is by the values, so that the order of rows in the file does not matter; the others are set aside.
@@ -117,44 +121,69 @@ def whole(column: str) -> pl.Expr:
     return pl.when(number.abs() < LARGEST).then(number)
 
 
-def instant(column: str, time_zone: str, time_format: str | None = None) -> pl.Expr:
-    """A text as an instant, naive UTC; null where it is no time, or one that the zone's clock skips.
+def instants(text: pl.Series, time_zone: str, time_format: str | None = None) -> pl.Series:
+    """Texts as instants, naive UTC; null where one is no time, or one that the zone's clock skips.
 
     Without a format: `YYYY-MM-DD`, then optionally `T` or a blank and a time, fractions, and `Z`, ` UTC`, ` +0000 UTC`
     or another offset. A text with an offset is read by it, one without in `time_zone` (the earlier of two readings
     when the clock is set back).
+
+    >>> instants(pl.Series(["2026-01-02 03:04:05.678 +0000 UTC", "2026-01-02T00:04:05-03:00", "2 January"]), "UTC").to_list()
+    [datetime.datetime(2026, 1, 2, 3, 4, 5, 678000), datetime.datetime(2026, 1, 2, 3, 4, 5), None]
     """
-    text = pl.col(column)
     if time_format is not None:
-        if "%z" in time_format or "%Z" in time_format:
-            return _naive(text.str.to_datetime(time_format, time_unit="us", strict=False, time_zone="UTC"))
-        return _to_utc(text.str.to_datetime(time_format, time_unit="us", strict=False), time_zone)
-    plain = text.str.replace(r"^(\d{4}-\d{2}-\d{2})T", "$1 ")
-    utc = plain.str.replace(r"( ?Z| \+0000 UTC| UTC| ?\+00:?00)$", "")
-    local = utc.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
-    short = utc.str.to_datetime("%Y-%m-%d %H:%M", time_unit="us", strict=False)
-    day = utc.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-    found = pl.coalesce(local, short, day)
-    marked = plain.str.len_chars() != utc.str.len_chars()
-    offset = plain.str.replace(r" [A-Z]{2,5}$", "").str.replace(r" ([+-]\d{2}:?\d{2})$", "$1")
-    with_offset = offset.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", time_unit="us", strict=False)
+        return _by_format(text, time_zone, time_format)
+    usual = text.str.to_datetime(_USUAL, time_unit="us", strict=False)
+    unusual = text.filter(usual.is_null() & text.is_not_null()).unique()
+    found = in_utc(usual, time_zone)
+    if unusual.is_empty():
+        return found
+    read = pl.DataFrame({"text": unusual}).with_columns(_unusual(time_zone).alias("instant"))
     return (
-        pl.when(found.is_null())
-        .then(_naive(with_offset))
-        .when(marked)
-        .then(found)
-        .otherwise(_to_utc(found, time_zone))
+        pl.DataFrame({"text": text, "found": found})
+        .join(read, on="text", how="left", maintain_order="left")
+        .select(pl.coalesce("found", "instant"))
+        .to_series()
     )
 
 
-def _to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
+def in_utc(local: pl.Series, time_zone: str) -> pl.Series:
+    """Local times (naive, of `time_zone`) as naive UTC; null where that clock skips them."""
     if time_zone == "UTC":
         return local
-    return _naive(local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null"))
-
-
-def _naive(aware: pl.Expr) -> pl.Expr:
+    aware = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
     return aware.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def _by_format(text: pl.Series, time_zone: str, time_format: str) -> pl.Series:
+    if "%z" in time_format:
+        aware = text.str.to_datetime(time_format, time_unit="us", strict=False, time_zone="UTC")
+        return aware.dt.replace_time_zone(None)
+    return in_utc(text.str.to_datetime(time_format, time_unit="us", strict=False), time_zone)
+
+
+def _unusual(time_zone: str) -> pl.Expr:
+    """Every other spelling of a time in column `text`."""
+    plain = pl.col("text").str.replace(r"^(\d{4}-\d{2}-\d{2})T", "$1 ")
+    bare = plain.str.replace(r"( ?Z| \+0000 UTC| UTC| ?\+00:?00)$", "")
+    local = pl.coalesce(
+        bare.str.to_datetime(_USUAL, time_unit="us", strict=False),
+        bare.str.to_datetime("%Y-%m-%d %H:%M", time_unit="us", strict=False),
+        bare.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
+    )
+    says_utc = plain.str.len_chars() != bare.str.len_chars()
+    tight = plain.str.replace(r" [A-Z]{2,5}$", "").str.replace(r" ([+-]\d{2}:?\d{2})$", "$1")
+    by_offset = tight.str.to_datetime(_USUAL + "%z", time_unit="us", strict=False).dt.replace_time_zone(None)
+    in_zone = (
+        local
+        if time_zone == "UTC"
+        else (
+            local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+            .dt.convert_time_zone("UTC")
+            .dt.replace_time_zone(None)
+        )
+    )
+    return pl.when(local.is_null()).then(by_offset).when(says_utc).then(local).otherwise(in_zone)
 
 
 def time_rules(text: str, value: str, now: datetime) -> list[Rule]:

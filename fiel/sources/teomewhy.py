@@ -24,7 +24,7 @@ from fiel.sources.rules import (
     Rule,
     Sieve,
     cleaned,
-    instant,
+    instants,
     missing,
     time_rules,
     too_many_fields,
@@ -210,7 +210,7 @@ def _customers(raw: pl.DataFrame, sieve: Sieve, zone: str) -> pl.DataFrame:
     rows = raw.with_columns(
         pl.col("customer").alias("customer_id"),
         whole("balance").alias("balance_points"),
-        instant("created", zone).alias("source_created_at"),
+        instants(raw.get_column("created"), zone).alias("source_created_at"),
     )
     rules: list[Rule] = [
         ("too_many_fields", too_many_fields()),
@@ -233,16 +233,15 @@ def _products(raw: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
     return sieve.one_for_each("produtos", good, ["product_id"], ["product_name", "source_category"], show)
 
 
-def _events(
-    raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime, origins: dict[str, str]
-) -> pl.DataFrame:
+def _events(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime, origins: dict[str, str]) -> pl.DataFrame:
+    spelled = {old.lower(): new for old, new in origins.items()}
     show = ["event", "customer", "time", "points", "origin"]
     rows = raw.with_columns(
         pl.col("event").alias("event_id"),
         pl.col("customer").alias("customer_id"),
-        instant("time", zone).alias("occurred_at"),
+        _times(raw, zone),
         whole("points").alias("value"),
-        pl.col("origin").str.to_lowercase().replace({old.lower(): new for old, new in origins.items()}).alias("_origin"),
+        pl.col("origin").str.to_lowercase().replace(spelled).alias("_origin"),
     )
     rules: list[Rule] = [
         ("too_many_fields", too_many_fields()),
@@ -332,7 +331,7 @@ def _completions(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> p
         pl.col("user").alias("user_id"),
         pl.col("course").alias("course_slug"),
         _episode_number("episode").alias("_episode"),
-        instant("time", zone).alias("occurred_at"),
+        _times(raw, zone),
     )
     rules: list[Rule] = [
         ("too_many_fields", too_many_fields()),
@@ -348,9 +347,7 @@ def _completions(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> p
 
 def _skills(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> pl.DataFrame:
     show = ["id", "user", "skill", "level", "time"]
-    rows = raw.with_columns(
-        pl.col("id").alias("skill_event_id"), pl.col("user").alias("user_id"), instant("time", zone).alias("occurred_at")
-    )
+    rows = raw.with_columns(pl.col("id").alias("skill_event_id"), pl.col("user").alias("user_id"), _times(raw, zone))
     rules: list[Rule] = [
         ("too_many_fields", too_many_fields()),
         ("skill_id_missing", missing("id")),
@@ -365,9 +362,7 @@ def _skills(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> pl.Dat
 
 def _rewards(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> pl.DataFrame:
     show = ["user", "course", "time"]
-    rows = raw.with_columns(
-        pl.col("user").alias("user_id"), pl.col("course").alias("course_slug"), instant("time", zone).alias("occurred_at")
-    )
+    rows = raw.with_columns(pl.col("user").alias("user_id"), pl.col("course").alias("course_slug"), _times(raw, zone))
     rules: list[Rule] = [
         ("too_many_fields", too_many_fields()),
         ("user_missing", missing("user")),
@@ -387,6 +382,10 @@ def _links(raw: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
     rules: list[Rule] = [("too_many_fields", too_many_fields()), ("user_missing", missing("user"))]
     good = sieve.sift("usuarios_tmw", rows, rules, show)
     return sieve.one_for_each("usuarios_tmw", good, ["user_id"], ["customer_id"], show)
+
+
+def _times(raw: pl.DataFrame, zone: str) -> pl.Series:
+    return instants(raw.get_column("time"), zone).alias("occurred_at")
 
 
 def _episode_number(column: str) -> pl.Expr:
