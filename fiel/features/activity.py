@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.core import Core
+from fiel.features.arithmetic import ratio
 from fiel.features.derived import derived
 from fiel.program import Program
 
@@ -113,8 +114,8 @@ def _windowed(windows: Sequence[str]) -> dict[str, pl.Expr]:
             f"value_net_{w}": pl.col(f"value_net_{w}"),
             f"value_earned_{w}": pl.col(f"value_earned_{w}"),
             f"value_spent_{w}": pl.col(f"value_earned_{w}") - pl.col(f"value_net_{w}"),
-            f"transactions_per_day_{w}": pl.when(days > 0).then(transactions / days).otherwise(0.0),
-            f"hours_{w}": pl.col(f"seconds_{w}") / _SECONDS_AN_HOUR,
+            f"transactions_per_day_{w}": pl.when(days > 0).then(ratio(transactions, days)).otherwise(0.0),
+            f"hours_{w}": ratio(pl.col(f"seconds_{w}"), pl.lit(_SECONDS_AN_HOUR)),
         }
     return found
 
@@ -122,7 +123,8 @@ def _windowed(windows: Sequence[str]) -> dict[str, pl.Expr]:
 def _parts_of_day() -> dict[str, pl.Expr]:
     columns = [f"transactions_{part}" for part in ("morning", "afternoon", "night")]
     counts = {f"{column}_life": pl.col(f"{column}_life") for column in columns}
-    return counts | {f"{column}_share": pl.col(f"{column}_life") / pl.col("transactions_life") for column in columns}
+    total = pl.col("transactions_life")
+    return counts | {f"{column}_share": ratio(pl.col(f"{column}_life"), total) for column in columns}
 
 
 def _gaps(frequency_window: int) -> dict[str, pl.Expr]:
@@ -138,9 +140,9 @@ def _gaps(frequency_window: int) -> dict[str, pl.Expr]:
     gaps_of_life = pl.col("active_days_life") - 1
     reach_of_life = (pl.col("last_day") - pl.col("first_day")).dt.total_days()
     return {
-        f"active_days_share_d{frequency_window}": days / frequency_window,
-        "mean_gap_days_life": pl.when(gaps_of_life > 0).then(reach_of_life / gaps_of_life),
-        f"mean_gap_days_d{frequency_window}": pl.when(gaps_in_window > 0).then(reach_in_window / gaps_in_window),
+        f"active_days_share_d{frequency_window}": ratio(days, pl.lit(frequency_window)),
+        "mean_gap_days_life": pl.when(gaps_of_life > 0).then(ratio(reach_of_life, gaps_of_life)),
+        f"mean_gap_days_d{frequency_window}": pl.when(gaps_in_window > 0).then(ratio(reach_in_window, gaps_in_window)),
     }
 
 
@@ -152,4 +154,4 @@ def _line_shares(program: Program) -> dict[str, pl.Expr]:
     if not names:
         return {}
     lines = pl.col("lines") + pl.col("transactions_life") - pl.col("lined_events")
-    return {f"{kind}_share_{key}": pl.col(f"{kind}_{key}") / lines for kind, key in names}
+    return {f"{kind}_share_{key}": ratio(pl.col(f"{kind}_{key}"), lines) for kind, key in names}

@@ -11,6 +11,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import SourceError
+from fiel.features.arithmetic import ratio
 from fiel.program import Program
 
 
@@ -103,7 +104,7 @@ def _progress(completions: pl.LazyFrame, rewards: pl.LazyFrame, episodes: pl.Laz
         .select(
             "customer_id",
             "course_slug",
-            share=pl.col("done") / pl.col("total"),
+            share=ratio(pl.col("done").cast(pl.Int64), pl.col("total").cast(pl.Int64)),
             finished=pl.col("done") == pl.col("total"),
             rewarded=pl.col("rewarded").fill_null(False),
         )

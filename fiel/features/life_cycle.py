@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.core import Core
+from fiel.features.arithmetic import ratio
 from fiel.features.derived import derived
 from fiel.features.spans import (
     cut_spans,
@@ -56,7 +57,7 @@ def _at(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
         .join(_stage_history(derived(core, "life_cycle_spans", program), as_of, window), on="customer_id", how="left")
         .with_columns(
             pl.when(pl.col("stage") != "zumbi")
-            .then(active_days.sum().over("stage") / pl.len().over("stage"))
+            .then(ratio(active_days.sum().over("stage"), pl.len().over("stage")))
             .alias(mean_active_days.meta.output_name())
         )
         .select(
@@ -69,9 +70,11 @@ def _at(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
             (pl.lit(as_of) + pl.duration(days=days_until)).alias("next_stage_date"),
             stage_expr(age + 1, pl.lit(1), recency, rules).alias("stage_after_visit"),
             pl.col("earlier_stage").fill_null("none").alias(f"stage_d{window}"),
-            *((pl.col(f"days_{stage}") / age).alias(f"stage_share_{stage}") for stage in STAGES),
+            *(ratio(pl.col(f"days_{stage}"), age).alias(f"stage_share_{stage}") for stage in STAGES),
             mean_active_days,
-            pl.when(mean_active_days > 0).then(active_days / mean_active_days).alias(f"active_days_ratio_d{window}"),
+            pl.when(mean_active_days > 0)
+            .then(ratio(active_days, mean_active_days))
+            .alias(f"active_days_ratio_d{window}"),
         )
     )
 
