@@ -12,6 +12,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from fiel.features.spans import cut_spans, stage_counts
 from fiel.program import STAGES
 
 Frame = pl.DataFrame | pl.LazyFrame
@@ -97,35 +98,20 @@ def weekly_joins(daily: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def known_spans(spans: Frame, as_of: date) -> pl.LazyFrame:
-    """Life-cycle spans as known at `as_of`: begun by then, and ended by then at the latest."""
-    end = pl.min_horizontal(pl.col("last_as_of").fill_null(as_of), pl.lit(as_of))
-    return spans.lazy().filter(pl.col("first_as_of") <= as_of).with_columns(last_as_of=end)
-
-
 def stage_mix(spans: Frame, as_of_dates: Sequence[date]) -> pl.DataFrame:
     """Customers in each stage: one row for each date of `as_of_dates` and stage, zero where nobody is.
 
     Columns: as_of; stage; customers; share (of all); active_share (of the customers who are not zumbi; empty for
     zumbi). Read from the spans' ends alone, without one row for each customer and day.
     """
-    known = known_spans(spans, max(as_of_dates))
-    begun = known.group_by("stage", at="first_as_of").agg(step=pl.len().cast(pl.Int64))
-    ended = known.group_by("stage", at=pl.col("last_as_of").dt.offset_by("1d")).agg(step=-pl.len().cast(pl.Int64))
-    level = (
-        pl.concat([begun, ended])
-        .group_by("stage", "at")
-        .agg(pl.col("step").sum())
-        .sort("at")
-        .with_columns(customers=pl.col("step").cum_sum().over("stage", order_by="at"))
-    )
+    dates = sorted(set(as_of_dates))
+    counts = stage_counts(cut_spans(spans.lazy(), dates[-1]), dates[0], dates[-1])
     stages = pl.LazyFrame({"stage": STAGES, "order": range(len(STAGES))})
-    asked = pl.LazyFrame({"as_of": sorted(set(as_of_dates))}, schema={"as_of": pl.Date}).join(stages, how="cross")
+    asked = pl.LazyFrame({"as_of": dates}, schema={"as_of": pl.Date}).join(stages, how="cross")
     everyone = pl.col("customers").sum().over("as_of")
     active = pl.when(pl.col("stage") != "zumbi").then("customers")
     return (
-        asked.sort("as_of")
-        .join_asof(level.select("stage", "at", "customers").sort("at"), left_on="as_of", right_on="at", by="stage")
+        asked.join(counts, on=["as_of", "stage"], how="left")
         .with_columns(pl.col("customers").fill_null(0))
         .with_columns(share=pl.col("customers") / everyone, active_share=active / active.sum().over("as_of"))
         .with_columns(pl.col("share", "active_share").fill_nan(None))
@@ -137,9 +123,7 @@ def stage_mix(spans: Frame, as_of_dates: Sequence[date]) -> pl.DataFrame:
 
 def stage_at(spans: Frame, as_of: date) -> pl.LazyFrame:
     """The stage of each customer at `as_of`: customer_id, stage."""
-    return (
-        known_spans(spans, as_of).filter(pl.col("last_as_of") == as_of).select("customer_id", "stage")
-    )
+    return cut_spans(spans.lazy(), as_of).filter(pl.col("last_as_of") == as_of).select("customer_id", "stage")
 
 
 def transitions(spans: Frame, before: date, as_of: date) -> pl.DataFrame:

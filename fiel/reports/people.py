@@ -77,13 +77,13 @@ def dropping_by_day(dropping: pl.DataFrame, as_of: date, days: int = 7) -> pl.Da
     )
 
 
-def value_plane(snapshot: Frame, window_days: int, kmeans: pl.Series | None = None) -> pl.DataFrame:
+def value_plane(snapshot: Frame, window_days: int) -> pl.DataFrame:
     """The F x V plane: one row for each customer who was active in the window, in the order of customer_id.
 
     Columns: customer_id; active_days (F, days); value_earned (V, the program's smallest unit); value_cluster (the
-    fixed cuts); kmeans_cluster (1 is the lowest mean value; empty without `kmeans`, the labels of the same rows).
+    fixed cuts); kmeans_cluster (empty here; 1 is the cluster of the lowest mean value).
     """
-    plane = (
+    return (
         snapshot.lazy()
         .filter(pl.col(f"active_days_d{window_days}") > 0)
         .select(
@@ -91,21 +91,11 @@ def value_plane(snapshot: Frame, window_days: int, kmeans: pl.Series | None = No
             "value_cluster",
             active_days=f"active_days_d{window_days}",
             value_earned=f"value_earned_d{window_days}",
+            kmeans_cluster=pl.lit(None, pl.Int64),
         )
         .sort("customer_id")
         .collect()
     )
-    if kmeans is None:
-        return plane.with_columns(kmeans_cluster=pl.lit(None, pl.Int64))
-    labelled = plane.with_columns(label=kmeans)
-    order = (
-        labelled.group_by("label")
-        .agg(pl.col("value_earned").mean())
-        .sort("value_earned", "label")
-        .with_row_index("kmeans_cluster", offset=1)
-        .select("label", pl.col("kmeans_cluster").cast(pl.Int64))
-    )
-    return labelled.join(order, on="label", how="left", maintain_order="left").drop("label")
 
 
 def sampled(frame: pl.DataFrame, at_most: int) -> pl.DataFrame:
@@ -134,7 +124,7 @@ def cluster_sizes(plane: pl.DataFrame, clusters: tuple[str, ...]) -> pl.DataFram
 
 
 def cluster_agreement(plane: pl.DataFrame, clusters: tuple[str, ...]) -> pl.DataFrame:
-    """Where the KMeans clusters lie in the fixed cuts: value_cluster, kmeans_cluster, customers (only pairs that occur)."""
+    """Where the KMeans clusters lie in the fixed cuts: value_cluster, kmeans_cluster, customers (pairs that occur)."""
     order = pl.DataFrame({"value_cluster": clusters, "order": range(len(clusters))})
     return (
         plane.group_by("value_cluster", "kmeans_cluster")
@@ -145,7 +135,9 @@ def cluster_agreement(plane: pl.DataFrame, clusters: tuple[str, ...]) -> pl.Data
     )
 
 
-def coverage(customers: Frame, customer_days: Frame, snapshot: Frame, scores: Frame | None, as_of: date) -> pl.DataFrame:
+def coverage(
+    customers: Frame, customer_days: Frame, snapshot: Frame, scores: Frame | None, as_of: date
+) -> pl.DataFrame:
     """Who is counted where: one row for each group: group, customers, about.
 
     Registered customers are those that the source version shows; customers that were merged away count with the

@@ -57,18 +57,8 @@ STAGE_COLOURS: dict[str, Token] = {
 }
 """Colour of each stage, in the order in which stages are always shown."""
 
-STAGE_MEANINGS: dict[str, str] = {
-    "curioso": "new",
-    "fiel": "loyal",
-    "reconquistado": "won back after two to four weeks",
-    "reborn": "back after a month or more",
-    "turista": "one week away",
-    "desencantado": "two to four weeks away",
-    "zumbi": "gone",
-}
-"""Meaning of each stage at a glance, with the default life-cycle thresholds."""
 
-SEQUENTIAL = "viridis"
+SEQUENTIAL: Literal["viridis"] = "viridis"
 DIVERGING = ("#C84E00", "#0072B2")
 """Colours of a loss and of a gain: orange below zero, blue above."""
 
@@ -188,7 +178,7 @@ def _fiel() -> alt.theme.ThemeConfig:
 def bare_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """The specification of `chart` without a config, in the light tokens (a page adds the config once for all)."""
     with alt.theme.enable("none"):
-        return chart.to_dict()  # type: ignore[attr-defined, no-any-return]
+        return chart.to_dict()
 
 
 def themed_spec(chart: alt.TopLevelMixin, mode: Mode = "light", width: int | None = None) -> dict[str, Any]:

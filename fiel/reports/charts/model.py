@@ -1,0 +1,191 @@
+"""Charts of how a model is judged: comparison, gains, reliability, slices.
+
+The frames are those of `fiel.reports.cards.ModelCard`.
+"""
+
+from __future__ import annotations
+
+import altair as alt
+import polars as pl
+
+from fiel.reports import format as fmt
+from fiel.reports.charts.base import About, Chart, finished, label, layered, tip
+from fiel.reports.theme import ROLE_COLOURS, light
+
+METRIC_NAMES = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier score", "profit": "profit"}
+_BETTER = {
+    "auc": "higher is better",
+    "log_loss": "lower is better",
+    "brier": "lower is better",
+    "profit": "higher is better",
+}
+_ROLES = list(ROLE_COLOURS)
+
+
+def model_comparison(comparison: pl.DataFrame, metric: str, about: About) -> Chart:
+    """One metric of champion, challenger and stage rule out of time, with intervals."""
+    found = comparison.filter(pl.col("metric") == metric)
+    words = [fmt.with_interval(row["value"], row["low"], row["high"]) for row in found.to_dicts()]
+    rows = found.with_columns(pl.col("value", "low", "high").round(5), words=pl.Series(words, dtype=pl.String))
+    name = METRIC_NAMES.get(metric, metric)
+    scale = alt.Scale(domain=_ROLES, range=[light(ROLE_COLOURS[role]) for role in _ROLES])
+    base = alt.Chart(rows).encode(
+        alt.Y("model:N", sort=_ROLES, title=None),
+        tooltip=[
+            tip("model", "model"),
+            tip("value", name, ".4f"),
+            tip("low", "interval from", ".4f"),
+            tip("high", "to", ".4f"),
+        ],
+    )
+    value = alt.X("value:Q", title=f"{name} ({_BETTER.get(metric, '')})", scale=alt.Scale(zero=False, padding=24))
+    rule = base.mark_rule(strokeWidth=2).encode(
+        alt.X("low:Q"), x2="high:Q", color=alt.Color("model:N", scale=scale, legend=None)
+    )
+    point = base.mark_point(size=110, opacity=1).encode(
+        value,
+        color=alt.Color("model:N", scale=scale, legend=None),
+        shape=alt.Shape("model:N", scale=alt.Scale(domain=_ROLES, range=["circle", "diamond", "square"]), legend=None),
+    )
+    names = label(base.encode(value), "words:N", align="center", dx=0, dy=-14)
+    said = fmt.listed([f"{r['model']} {r['words']}" for r in rows.to_dicts()])
+    return finished(
+        layered(rule, point, names),
+        f"{name} out of time",
+        about.subtitle(f"{name} on the pooled out-of-time cohorts, with its interval"),
+        f"{name} on the out-of-time cohorts: {said}. {_BETTER.get(metric, '').capitalize()}.",
+        alt.Step(44),
+    )
+
+
+def gains_by_decile(gains: pl.DataFrame, about: About, target: str, split: str = "oot") -> Chart:
+    """Share of the target by decile of the score, against the share of everyone."""
+    part = gains.filter(pl.col("split") == split)
+    everyone = int(part["positives"].sum()) / max(int(part["rows"].sum()), 1)
+    rows = part.select("decile", "rows", "positives", pl.col("target_rate", "gain_share", "lift").round(4))
+    base = alt.Chart(rows).encode(
+        alt.X("decile:O", title="decile of the score (1 the highest)", axis=alt.Axis(labelAngle=0)),
+        alt.Y("target_rate:Q", title=f"share {target}", axis=alt.Axis(format=".0%"), scale=alt.Scale(domainMin=0)),
+        tooltip=[
+            tip("decile", "decile", "d"),
+            tip("rows", "customers", ",d"),
+            tip("positives", target, ",d"),
+            tip("target_rate", "share", ".1%"),
+            tip("lift", "times the share of everyone", ".2f"),
+            tip("gain_share", "captured down to here", ".1%"),
+        ],
+    )
+    # Ten labels with a unit do not fit on a phone, so they are numbers; the axis carries the per cent.
+    numbers = (
+        base.transform_calculate(percent="100 * datum.target_rate")
+        .mark_text(baseline="bottom", dy=-4, color=light("ink"))
+        .encode(text=alt.Text("percent:Q", format=".0f"))
+    )
+    baseline = alt.Chart(pl.DataFrame({"rate": [everyone], "words": [f"everyone: {fmt.percent(everyone)}"]}))
+    line = baseline.mark_rule(strokeDash=[4, 3], color=light("ink")).encode(y="rate:Q")
+    name = label(
+        baseline.encode(alt.Y("rate:Q"), x=alt.value("width")), "words:N", align="right", dx=0, dy=-8,
+    )  # fmt: skip
+    half = rows.filter(pl.col("gain_share") >= 0.5).head(1)
+    reach = f" The first {half['decile'].item()} deciles hold at least half of them." if half.height else ""
+    return finished(
+        layered(base.mark_bar(), numbers, line, name),
+        "Gains by decile of the score",
+        about.subtitle(f"% {target}, out of time; dashed: everyone", int(part["rows"].sum()), "row"),
+        f"In the highest decile {fmt.percent(rows['target_rate'].to_list()[0])} were {target}, of everyone "
+        f"{fmt.percent(everyone)}.{reach}",
+    )
+
+
+def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "catboost", split: str = "oot") -> Chart:
+    """Observed share against the mean score, with intervals; on the dashed line a score means what it says."""
+    part = frame.filter(pl.col("split") == split, pl.col("model") == model)
+    rows = part.select("rows", pl.col("mean_prob", "observed_rate", "observed_low", "observed_high").round(4))
+    highest = max(float(rows[name].max() or 0) for name in ("observed_high", "mean_prob"))  # type: ignore[arg-type]
+    most = min(1.0, 1.08 * highest) or 1.0
+    domain = alt.Scale(domain=[0, most])
+    base = alt.Chart(rows).encode(
+        alt.X("mean_prob:Q", title="mean score", scale=domain, axis=alt.Axis(format=".0%")),
+        tooltip=[
+            tip("rows", "rows", ",d"),
+            tip("mean_prob", "mean score", ".1%"),
+            tip("observed_rate", "observed", ".1%"),
+            tip("observed_low", "interval from", ".1%"),
+            tip("observed_high", "to", ".1%"),
+        ],
+    )
+    share = alt.Axis(format=".0%", grid=True)
+    rule = base.mark_rule(strokeWidth=2, color=light("accent")).encode(
+        alt.Y("observed_low:Q", scale=domain, title=f"observed share {target}", axis=share), y2="observed_high:Q"
+    )
+    point = base.mark_point(size=80, opacity=1).encode(alt.Y("observed_rate:Q"))
+    ideal = alt.Chart(pl.DataFrame({"at": [0.0, most]})).encode(alt.X("at:Q"), alt.Y("at:Q"))
+    line = ideal.mark_line(strokeDash=[4, 3], strokeWidth=1, color=light("muted"))
+    corner = alt.Chart(pl.DataFrame({"at": [0.9 * most], "words": ["perfect"]}))
+    name = label(
+        corner.encode(alt.X("at:Q"), alt.Y("at:Q")), "words:N", align="right", dx=-8, dy=-6, color=light("muted")
+    )
+    inside = rows.filter(pl.col("mean_prob").is_between("observed_low", "observed_high")).height
+    return finished(
+        layered(line, name, rule, point),
+        "Reliability of the scores",
+        about.subtitle(f"observed share {target} against the mean score, out of time", int(rows["rows"].sum()), "row"),
+        f"In {inside} of {rows.height} bins the interval of the observed share holds the mean score.",
+        300,
+    )
+
+
+def auc_interval(auc: pl.Expr, positives: pl.Expr, negatives: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """A 95 % interval of an AUC from its class sizes (Hanley and McNeil 1982), for parts that were not bootstrapped."""
+    first = auc / (2 - auc) - auc**2
+    second = 2 * auc**2 / (1 + auc) - auc**2
+    variance = (auc * (1 - auc) + (positives - 1) * first + (negatives - 1) * second) / (positives * negatives)
+    spread = 1.96 * variance.sqrt()
+    return (auc - spread).clip(0, 1), (auc + spread).clip(0, 1)
+
+
+def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str = "oot") -> Chart:
+    """AUC of parts of the rows, with intervals, beside the stage rule's; dashed: the model on all of them.
+
+    `frame` has the columns of `Evaluation.slices`. Small slices are drawn too, and say how many rows they have.
+    """
+    low, high = auc_interval(pl.col("auc"), pl.col("positives"), pl.col("rows") - pl.col("positives"))
+    names = pl.format("{}: {} (n = {})", pl.col("slice").str.replace_all("_", " "), "value", "rows")
+    rows = (
+        frame.filter(pl.col("split") == split, pl.col("auc").is_not_null())
+        .with_columns(low=low.round(4), high=high.round(4), name=names)
+        .with_columns(pl.col("auc", "target_rate").round(4))
+        .select("name", "slice", "value", "model", "rows", "positives", "target_rate", "auc", "low", "high")
+    )
+    order = rows["name"].unique(maintain_order=True).to_list()
+    model, rule = rows.filter(pl.col("model") != "stage_rule"), rows.filter(pl.col("model") == "stage_rule")
+    tips = [
+        tip("name", "slice"),
+        tip("model", "model"),
+        tip("auc", "AUC", ".3f"),
+        tip("low", "interval from", ".3f"),
+        tip("high", "to", ".3f"),
+        tip("target_rate", "target rate", ".1%"),
+    ]
+    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260))
+    value = alt.X("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(domain=[0.4, 1]))
+    base = alt.Chart(model).encode(y, tooltip=tips)
+    layers = [
+        alt.Chart(rule)
+        .mark_point(size=70, shape="square", filled=False, opacity=1, color=light("muted"))
+        .encode(y, value, tooltip=tips),
+        base.mark_rule(strokeWidth=2, color=light("accent"), clip=True).encode(alt.X("low:Q"), x2="high:Q"),
+        base.mark_point(size=80, opacity=1).encode(value),
+    ]
+    if overall is not None:
+        line = alt.Chart(pl.DataFrame({"auc": [overall]}))
+        layers.append(line.mark_rule(strokeDash=[4, 3], color=light("muted")).encode(x="auc:Q"))
+    all_of_them = "" if overall is None else f"; dashed: everyone, {fmt.ratio(overall)}"
+    worst = model.sort("auc").head(1)
+    return finished(
+        layered(*layers),
+        "AUC by slice",
+        about.subtitle(f"AUC out of time with its interval (blue) and of the stage rule (grey squares){all_of_them}"),
+        f"The lowest AUC is {fmt.ratio(worst['auc'].item())}, in {worst['name'].item()}." if worst.height else "",
+        alt.Step(28),
+    )

@@ -1,0 +1,121 @@
+"""The F x V plane: who comes how often, and what it earns them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from fiel.program import Value, ValueClusters
+from fiel.reports import format as fmt
+from fiel.reports.charts.base import About, Chart, finished, layered, tip
+from fiel.reports.theme import light
+
+KMEANS_TOKENS = ("zumbi", "accent", "warning", "good", "reborn", "bad", "ink")
+"""Colours of the KMeans clusters, the lowest mean value first; each has its own shape too."""
+
+_SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "stroke")
+
+
+def value_scatter(
+    plane: pl.DataFrame, about: About, cuts: ValueClusters, unit: Value, window_days: int, of_customers: int
+) -> Chart:
+    """Active days (F) and value earned (V) of each customer, the fixed cuts drawn over the KMeans clusters.
+
+    `plane` is made by `people.value_plane`, and may be a sample (`people.sampled`) of `of_customers` customers.
+    """
+    scale = unit.scale
+    rows = plane.select(
+        "active_days",
+        "value_cluster",
+        cluster=pl.col("kmeans_cluster").cast(pl.String).fill_null("not clustered"),
+        value=(pl.col("value_earned") / scale).round(2),
+    )
+    names = sorted(rows["cluster"].unique().to_list())
+    legend = alt.Legend(title="KMeans cluster, by mean value") if len(names) > 1 else None
+    top = float(rows["value"].max() or 0)  # type: ignore[arg-type]
+    days = alt.X(
+        "active_days:Q",
+        title=f"active days of the last {window_days}",
+        scale=alt.Scale(domain=[0, window_days]),
+        axis=alt.Axis(tickMinStep=1, tickCount=7),
+    )
+    value = alt.Y(
+        "value:Q",
+        title=f"{unit.unit} earned in {window_days} days (square-root scale)",
+        scale=alt.Scale(type="sqrt", domainMin=0),
+    )
+    points = (
+        alt.Chart(rows)
+        .mark_point(opacity=0.55, size=36)
+        .encode(
+            days,
+            value,
+            color=alt.Color(
+                "cluster:N",
+                scale=alt.Scale(domain=names, range=[light(name) for name in KMEANS_TOKENS[: len(names)]]),
+                legend=legend,
+            ),
+            shape=alt.Shape("cluster:N", scale=alt.Scale(domain=names, range=list(_SHAPES[: len(names)]))),
+            tooltip=[
+                tip("active_days", "active days", "d"),
+                tip("value", f"{unit.unit} earned", ",.0f"),
+                tip("value_cluster", "value cluster (fixed cuts)"),
+                tip("cluster", "KMeans cluster"),
+            ],
+        )
+    )
+    middle, high = cuts.middle_value / scale, cuts.high_value / scale
+    often = cuts.frequent_above + 0.5
+    rare = cuts.rare_below - 0.5
+    lines = pl.DataFrame(
+        [
+            (0.0, float(window_days), middle, middle),
+            (0.0, float(window_days), high, high),
+            (often, often, 0.0, max(top, high)),
+            (rare, rare, 0.0, middle),
+        ],
+        schema=["x", "x2", "y", "y2"],
+        orient="row",
+    )
+    rules = (
+        alt.Chart(lines)
+        .mark_rule(strokeDash=[4, 3], color=light("muted"))
+        .encode(alt.X("x:Q"), alt.Y("y:Q"), x2="x2", y2="y2")
+    )
+    right = float(window_days)
+    ceiling = max(top, 1.3 * high)
+    regions = pl.DataFrame(
+        [
+            (0.2, ceiling, "hyper"),
+            (right - 0.2, ceiling, "eficiente"),
+            (0.2, 0.9 * high, "indeciso"),
+            (right - 0.2, 0.9 * high, "esforcado"),
+            (0.2, 0.85 * middle, "lurker"),
+            (rare + 0.2, 0.85 * middle, "preguicoso"),
+            (right - 0.2, 0.85 * middle, "potencial"),
+        ],
+        schema=["x", "y", "name"],
+        orient="row",
+    )
+    where = alt.Chart(regions).encode(x="x:Q", y="y:Q", text="name:N")
+    halo: dict[str, Any] = {"stroke": light("paper"), "strokeWidth": 4, "strokeOpacity": 0.9}
+    ends = f"datum.x > {often:.1f}"
+    names_left = where.transform_filter(f"!({ends})")
+    names_right = where.transform_filter(ends)
+    layers = [points, rules]
+    for side, align in ((names_left, "left"), (names_right, "right")):
+        heavy: dict[str, Any] = {"align": align, "fontWeight": 600}
+        layers.append(side.mark_text(color=light("paper"), **heavy, **halo))
+        layers.append(side.mark_text(color=light("ink"), **heavy))
+    sample = "" if plane.height >= of_customers else f", {fmt.whole(plane.height)} of them drawn, evenly picked"
+    return finished(
+        layered(*layers),
+        f"Frequency and value, last {window_days} days",
+        about.subtitle(f"active days and {unit.unit} earned; dashed: the fixed cuts", of_customers) + sample,
+        f"Each point is a customer with at least one active day in the last {window_days} days. Dashed lines are the "
+        f"fixed cuts at {fmt.value(cuts.middle_value, unit)}, {fmt.value(cuts.high_value, unit)} and "
+        f"{cuts.frequent_above} days. The table gives the size of each value cluster.",
+        380,
+    )

@@ -1,0 +1,262 @@
+"""What the figures rest on: the model and how it was judged, the data and their versions."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from fiel.reports import charts
+from fiel.reports import format as fmt
+from fiel.reports.cards import ModelCard
+from fiel.reports.charts.model import METRIC_NAMES
+from fiel.reports.data import ReportData
+from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
+from fiel.reports.sections.now import about, target_words
+from fiel.reports.tables import column, number, table
+
+_SPLITS = {"train": "training", "valid": "calibration", "oot": "judging (out of time)"}
+_MODELS = {"catboost": "classifier (CatBoost)", "stage_rule": "stage rule"}
+_ACTIONS = {
+    "promote": "The challenger became champion",
+    "keep": "The champion stays",
+    "first": "The first champion was set",
+    "rollback": "The champion was set back",
+}
+
+
+def model(data: ReportData) -> Section:
+    """The champion, why it is, and how well it does out of time."""
+    card, title = data.model, "The model"
+    if card is None:
+        command = f"fiel run retrain --program {data.program.name}"
+        return Section("model", title, (Empty("There is no champion yet.", command),))
+    blocks: list[Block] = [Words(_decision_in_words(card)), *_comparison(data, card), *_judgement(data, card)]
+    if data.program.economics is not None:
+        blocks += _profit(data, card)
+    blocks += _realised(data)
+    return Section("model", title, tuple(blocks))
+
+
+def _decision_in_words(card: ModelCard) -> str:
+    when = f" on {fmt.day_in_words(card.decided_on)}" if card.decided_on else ""
+    action = _ACTIONS.get(card.action, card.action.capitalize())
+    return f"{action}{when}: {card.reason.rstrip('.')}. In force is version {card.version} ({_kind(card.kind)})."
+
+
+def _kind(kind: str) -> str:
+    return _MODELS.get(kind, kind)
+
+
+def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
+    blocks: list[Block] = []
+    for metric in ("auc", "log_loss"):
+        part = card.comparison.filter(pl.col("metric") == metric)
+        if part.is_empty():
+            continue
+        shown = table(
+            part,
+            [
+                column("model"),
+                number("value", METRIC_NAMES[metric], fmt.ratio),
+                number("low", "interval from", fmt.ratio),
+                number("high", "to", fmt.ratio),
+            ],
+        )
+        chart = charts.model_comparison(card.comparison, metric, about(data))
+        blocks.append(figure(f"compare-{metric.replace('_', '-')}", chart, shown, half=True))
+    if card.differences.height:
+        rows = card.differences.to_dicts()
+        between = [fmt.difference(row["value"], row["low"], row["high"]) for row in rows]
+        shown = table(
+            card.differences.with_columns(
+                difference=pl.Series(between, dtype=pl.String),
+                metric=pl.col("metric").replace(METRIC_NAMES),
+            ),
+            [column("against", "challenger minus"), column("metric"), column("difference", kind="number")],
+            "Paired on the same rows, bootstrapped by customer. Better: higher AUC and profit, lower log loss.",
+        )
+        blocks.append(Shown("Differences out of time", about(data).subtitle("difference and its interval"), shown))
+    if card.gates.height:
+        shown = table(card.gates, [column("gate", show=fmt.words), column("outcome", show=_outcome), column("detail")])
+        blocks.append(Shown("Gates of the promotion", about(data).subtitle("what a challenger has to pass"), shown))
+    return blocks
+
+
+def _outcome(word: str) -> str:
+    signs = {"passed": "✓ passed", "warned": "! warned", "failed": "✗ failed"}
+    return signs.get(word, fmt.words(word))
+
+
+def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
+    word = target_words(data.program)
+    blocks: list[Block] = []
+    if card.metrics.height:
+        blocks.append(_metrics(data, card))
+    gains = card.gains.filter(pl.col("split") == "oot")
+    if gains.height and int(gains["positives"].sum()):
+        shown = table(
+            gains,
+            [
+                number("decile"),
+                number("rows", "customers"),
+                number("positives", word),
+                number("target_rate", f"share {word}", fmt.percent),
+                number("lift", "times everyone's share", fmt.ratio),
+                number("gain_share", "captured down to here", fmt.percent),
+            ],
+        )
+        blocks.append(figure("gains", charts.gains_by_decile(card.gains, about(data), word), shown, half=True))
+    kind = card.kind if card.kind in _MODELS else "catboost"
+    bins = card.reliability.filter(pl.col("split") == "oot", pl.col("model") == kind)
+    if bins.height:
+        shown = table(
+            bins,
+            [
+                number("bin"),
+                number("rows"),
+                number("mean_prob", "mean score", fmt.percent),
+                number("observed_rate", "observed", fmt.percent),
+                number("observed_low", "interval from", fmt.percent),
+                number("observed_high", "to", fmt.percent),
+            ],
+        )
+        chart = charts.reliability(card.reliability, about(data), word, kind)
+        blocks.append(figure("reliability", chart, shown, half=True))
+    if card.cohort_metrics["auc"].is_not_null().any():
+        shown = table(
+            card.cohort_metrics.with_columns(
+                pl.col("split").replace(_SPLITS),
+                pl.col("model").replace(_MODELS),
+                in_break=pl.when("is_break").then(pl.lit("yes")).otherwise(pl.lit("no")),
+            ),
+            [
+                column("as_of", "cohort", fmt.day),
+                column("split", "cohort for"),
+                column("model"),
+                number("rows"),
+                number("target_rate", "target rate", fmt.percent),
+                number("auc", "AUC", fmt.ratio),
+                number("log_loss", "log loss", fmt.ratio),
+                column("in_break", "outcome meets a planned break"),
+            ],
+        )
+        blocks.append(figure("cohorts", charts.auc_by_cohort(card.cohort_metrics, about(data)), shown))
+    slices = card.slices.filter(pl.col("split") == "oot")
+    if slices["auc"].is_not_null().any():
+        overall = card.metrics.filter(pl.col("split") == "oot", pl.col("model") == "catboost")["auc"].first()
+        shown = table(
+            slices.with_columns(pl.col("model").replace(_MODELS), pl.col("slice").str.replace_all("_", " ")),
+            [
+                column("slice"),
+                column("value"),
+                column("model"),
+                number("rows"),
+                number("target_rate", "target rate", fmt.percent),
+                number("mean_prob", "mean score", fmt.percent),
+                number("auc", "AUC", fmt.ratio),
+                number("log_loss", "log loss", fmt.ratio),
+            ],
+            "Intervals by Hanley and McNeil (1982). Small slices are reported, never gated.",
+        )
+        chart = charts.slices(card.slices, about(data), overall if isinstance(overall, float) else None)
+        blocks.append(figure("slices", chart, shown, half=True))
+    if card.importances.height:
+        columns = [column("feature"), number("mean_abs_shap", "mean |SHAP|, log odds", fmt.ratio)]
+        shown = table(card.importances, columns, at_most=40)
+        blocks.append(figure("importances", charts.importances(card.importances, about(data)), shown, half=True))
+    return blocks
+
+
+def _metrics(data: ReportData, card: ModelCard) -> Shown:
+    shown = table(
+        card.metrics.with_columns(pl.col("split").replace(_SPLITS), pl.col("model").replace(_MODELS)),
+        [
+            column("split", "cohorts for"),
+            column("model"),
+            number("rows"),
+            number("target_rate", "target rate", fmt.percent),
+            number("auc", "AUC", fmt.ratio),
+            number("log_loss", "log loss", fmt.ratio),
+            number("brier", "Brier score", fmt.ratio),
+            number("average_precision", "average precision", fmt.ratio),
+        ],
+        "Only the out-of-time rows judge the model; training rows flatter it. "
+        + "; ".join(
+            f"{_SPLITS.get(split, split)}: {fmt.day(dates[0])} to {fmt.day(dates[-1])}"
+            for split, dates in card.cohorts.items()
+            if dates
+        ),
+    )
+    return Shown("Measures by part of the data", about(data).subtitle("see the headings"), shown)
+
+
+def _profit(data: ReportData, card: ModelCard) -> list[Block]:
+    economics = data.program.economics
+    assert economics is not None
+    if card.profit.is_empty():
+        return [Empty("No profit curve was computed.", f"fiel run retrain --program {data.program.name}")]
+    threshold = economics.cost / (economics.benefit + economics.cost)
+    shown = table(
+        card.profit,
+        [
+            number("threshold", "treat from", fmt.percent),
+            number("treated"),
+            number("profit", show=lambda amount: fmt.money(amount, economics.currency)),
+            number("low", "interval from", lambda amount: fmt.money(amount, economics.currency)),
+            number("high", "to", lambda amount: fmt.money(amount, economics.currency)),
+        ],
+    )
+    return [figure("profit", charts.profit_curve(card.profit, about(data), economics.currency, threshold), shown)]
+
+
+def _realised(data: ReportData) -> list[Block]:
+    quality = data.quality
+    if quality is None or quality.filter(pl.col("auc").is_not_null()).is_empty():
+        days = data.program.target.horizon_days
+        return [Words(f"No stored score has matured yet: its outcome is known {days} days after its date.", "muted")]
+    shown = table(
+        quality.sort("as_of", descending=True),
+        [
+            column("as_of", "cohort", fmt.day),
+            column("model_version", "model version"),
+            number("customers"),
+            number("target_rate", "target rate", fmt.percent),
+            number("mean_prob", "mean score", fmt.percent),
+            number("auc", "AUC", fmt.ratio),
+            number("log_loss", "log loss", fmt.ratio),
+            number("brier", "Brier score", fmt.ratio),
+        ],
+    )
+    return [figure("quality", charts.realised_quality(quality, about(data)), shown)]
+
+
+def source(data: ReportData) -> Section:
+    """The source version, who is counted, what was set aside, and the versions of the tables."""
+    card = data.source
+    blocks: list[Block] = [
+        Words(
+            f"Source version {card.source_version}, complete through {fmt.day(card.known_through)}; the first event is "
+            f"on {fmt.day(card.first_day)}. Days are cut in {data.program.day_time_zone}. Everything here knows what "
+            f"happened strictly before {fmt.day(data.as_of)}, and nothing after."
+        ),
+        *(Words(warning, "warning") for warning in card.warnings),
+        Shown(
+            "Who is counted",
+            f"customers, as of {fmt.day(data.as_of)}",
+            table(data.coverage, [column("group"), number("customers"), column("about")]),
+        ),
+    ]
+    if card.counts:
+        counts = pl.DataFrame({"what": list(card.counts), "rows": list(card.counts.values())})
+        shown = table(counts, [column("what", show=fmt.words), number("rows")])
+        blocks.append(Shown("What the ingest counted", f"rows, source version {card.source_version}", shown))
+    if card.rejects.height:
+        shown = table(card.rejects, [column("table_name", "table"), column("rule", show=fmt.words), number("rows")])
+        blocks.append(Shown("Rows set aside", "rows by the rule that they broke; kept in core_rejected", shown))
+    else:
+        blocks.append(Words("No row of this source version was set aside.", "muted"))
+    if card.table_versions:
+        versions = pl.DataFrame({"table": list(card.table_versions), "version": list(card.table_versions.values())})
+        code = f"; code version {card.code_version}" if card.code_version else ""
+        shown = table(versions, [column("table", kind="id"), number("version")])
+        blocks.append(Shown("Versions of the tables", f"Delta versions that this report was made from{code}", shown))
+    return Section("data", "The data", tuple(blocks))

@@ -1,0 +1,186 @@
+"""Key figures: how active, which stages, what becomes of them, who is valuable, who ranks first."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from fiel.program import STAGES, LifeCycle
+from fiel.reports import charts
+from fiel.reports import format as fmt
+from fiel.reports.data import LISTED, ReportData
+from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
+from fiel.reports.sections.now import about, target_words
+from fiel.reports.tables import Table, column, number, table
+
+
+def key_figures(data: ReportData) -> Section:
+    """Activity, stages, retention, the return curve, the F x V plane and the ranking."""
+    blocks: list[Block] = [*_activity(data), *_stages(data), *_coming_back(data), *_value(data), *_ranking(data)]
+    return Section("figures", "Key figures", tuple(blocks))
+
+
+def _activity(data: ReportData) -> list[Block]:
+    if data.daily.is_empty():
+        return [Empty("No active day is known before this date.", f"fiel run ingest --program {data.program.name}")]
+    window = data.program.features.frequency_window
+    daily = table(
+        data.daily.sort("day", descending=True),
+        [
+            column("day", show=fmt.day),
+            number("daily_active", "active that day"),
+            number("new"),
+            number("returning"),
+            number("monthly_active", f"active in {window} days"),
+            number("mean_daily_active", "mean a day", fmt.ratio),
+            number("stickiness", show=fmt.percent),
+        ],
+        f"Stickiness: mean active a day over {window} days, over the customers active in them.",
+    )
+    blocks: list[Block] = [figure("active", charts.active_customers(data.daily, about(data), window), daily)]
+    if data.weekly.height:
+        weekly = table(
+            data.weekly.sort("week", descending=True),
+            [column("week", "week from", fmt.day), number("new"), number("returning", "returning a day", fmt.ratio)],
+        )
+        blocks.append(figure("new", charts.new_and_returning(data.weekly, about(data)), weekly))
+    return blocks
+
+
+def _stages(data: ReportData) -> list[Block]:
+    newest = data.mix.filter(pl.col("as_of") == data.as_of)
+    meanings = stage_meanings(data.program.life_cycle)
+    now = table(
+        newest.with_columns(meaning=pl.col("stage").replace_strict(meanings)),
+        [
+            column("stage", kind="stage"),
+            number("customers"),
+            number("share", show=fmt.percent),
+            number("active_share", "share of non-zumbis", fmt.percent),
+            column("meaning"),
+        ],
+    )
+    wide = data.mix.pivot("stage", index="as_of", values="customers").sort("as_of", descending=True)
+    over_time = table(wide, [column("as_of", "as of", fmt.day), *(number(stage) for stage in STAGES)])
+    days = data.program.target.horizon_days
+    return [
+        figure("stages", charts.stage_mix_now(newest, about(data)), now, half=True),
+        figure("transitions", charts.transition_matrix(data.transitions, about(data), days), _moves(data), half=True),
+        figure("mix", charts.stage_mix_over_time(data.mix, about(data)), over_time),
+    ]
+
+
+def _moves(data: ReportData) -> Table:
+    wide = data.transitions.pivot("to_stage", index=["from_stage", "from_customers"], values="customers")
+    columns = [column("from_stage", "from", kind="stage"), *(number(stage) for stage in STAGES)]
+    return table(wide, [*columns, number("from_customers", "all")], "Customers: stage then in rows, now in columns.")
+
+
+def stage_meanings(rules: LifeCycle) -> dict[str, str]:
+    """What each stage means with the program's thresholds, in words."""
+    return {
+        "curioso": f"new: first active day at most {rules.new_max_age} days ago",
+        "fiel": f"loyal: active in the last {rules.recent_max} days, the visit before at most {rules.loyal_max_gap} "
+        "days earlier",
+        "reconquistado": f"won back: active in the last {rules.recent_max} days, after {rules.loyal_max_gap + 1} to "
+        f"{rules.won_back_max_gap} days away",
+        "reborn": f"back: active in the last {rules.recent_max} days, after more than {rules.won_back_max_gap} days "
+        "away",
+        "turista": f"away for {rules.recent_max + 1} to {rules.tourist_max} days",
+        "desencantado": f"away for {rules.tourist_max + 1} to {rules.leaving_max} days",
+        "zumbi": f"gone: away for more than {rules.leaving_max} days",
+    }
+
+
+def _coming_back(data: ReportData) -> list[Block]:
+    blocks: list[Block] = []
+    later = data.retention.filter(pl.col("month") > 0)
+    if later.height:
+        wide = (
+            data.retention.with_columns(joined=pl.col("join_month").dt.to_string("%Y-%m"))
+            .pivot("month", index=["joined", "customers"], values="share")
+            .sort("joined")
+        )
+        months = [name for name in wide.columns if name not in ("joined", "customers", "0")]
+        columns = [column("joined"), number("customers"), *(number(name, show=fmt.percent) for name in months)]
+        shown = table(wide, columns, "Share of those who joined in the month, by months since; complete months only.")
+        blocks.append(figure("retention", charts.retention_heatmap(data.retention, about(data)), shown, wide=True))
+    else:
+        blocks.append(Empty("Retention needs two complete calendar months before this date."))
+    if data.returns.customers:
+        marks = data.returns.curve.filter(pl.col("gap_days").is_in([1, 2, 3, 5, 7, 10, 14, 21, 28, 45, 60, 90, 120]))
+        shown = table(
+            marks,
+            [
+                number("gap_days", "mean gap up to (days)"),
+                number("customers"),
+                number("share_within", "share", fmt.percent),
+            ],
+        )
+        blocks.append(figure("returns", charts.return_curve(data.returns, about(data)), shown))
+    else:
+        blocks.append(Empty("The return curve needs customers with two active days."))
+    return blocks
+
+
+def _value(data: ReportData) -> list[Block]:
+    program, window = data.program, data.program.features.frequency_window
+    if data.plane.is_empty():
+        return [Empty(f"Nobody was active in the {window} days before this date.")]
+    unit = program.value.unit
+    sizes = table(
+        data.clusters.with_columns(pl.col("mean_value_earned") / program.value.scale),
+        [
+            column("value_cluster", "value cluster"),
+            number("customers"),
+            number("share", show=fmt.percent),
+            number("mean_active_days", "mean active days", fmt.ratio),
+            number("mean_value_earned", f"mean {unit} earned", fmt.whole),
+        ],
+    )
+    chart = charts.value_scatter(
+        data.plane, about(data), program.value_clusters, program.value, window, data.plane_customers
+    )
+    blocks: list[Block] = [figure("value", chart, sizes)]
+    if data.silhouettes.height:
+        best = data.silhouettes.sort(["silhouette", "k"], descending=[True, False]).row(0, named=True)
+        blocks.append(Words(_fit_in_words(data, best["k"], best["silhouette"]), "muted"))
+    return blocks
+
+
+def _fit_in_words(data: ReportData, k: int, silhouette: float) -> str:
+    shares = (
+        data.agreement.with_columns(most=pl.col("customers").max().over("kmeans_cluster"))
+        .filter(pl.col("customers") == pl.col("most"))
+        .unique("kmeans_cluster", keep="first", maintain_order=True)
+    )
+    same = int(shares["customers"].sum()) / max(int(data.agreement["customers"].sum()), 1)
+    return (
+        f"Do the fixed cuts still fit? KMeans on scaled frequency and value finds {k} clusters (silhouette "
+        f"{fmt.ratio(silhouette)}). {fmt.percent(same)} of the customers lie in the value cluster that is the largest "
+        "of their KMeans cluster; a low share says that the cuts run through the crowd."
+    )
+
+
+def _ranking(data: ReportData) -> list[Block]:
+    if data.ranking.is_empty():
+        command = f"fiel run score --program {data.program.name} --as-of {fmt.day(data.as_of)}"
+        return [Empty("There are no scores for this date.", command)]
+    word = target_words(data.program)
+    columns = [
+        number("rank", "place"),
+        column("customer_id", "customer", kind="id"),
+        number("prob", f"chance to be {word}", fmt.percent),
+        column("stage", kind="stage"),
+        column("value_cluster", "value cluster"),
+        column("next_stage", "falls into", kind="stage"),
+        column("next_stage_date", "on", fmt.day),
+    ]
+    scored = int(data.coverage.filter(pl.col("group") == "scored")["customers"].sum())
+    note = f"The first {min(LISTED, scored)} of {fmt.counted(scored, 'customer')}; all are in the table out_scores."
+    return [
+        Shown(
+            "Ranking by score",
+            about(data).subtitle(f"chance to be {word} on {fmt.day(data.horizon_date)}", scored),
+            table(data.ranking, columns, note),
+        )
+    ]
