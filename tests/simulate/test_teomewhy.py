@@ -78,11 +78,15 @@ def test_balances_are_the_sum_of_the_transactions_and_never_negative(small: Simu
         points=pl.col("QtdePontos").cast(pl.Int64, strict=False)
     )  # fmt: skip
     broken = heads.filter(
-        pl.col("points").is_null() | ~pl.col("DtCriacao").str.starts_with("20").fill_null(False) | pl.col("IdCliente").is_null()
+        pl.col("points").is_null()
+        | ~pl.col("DtCriacao").str.starts_with("20").fill_null(False)
+        | pl.col("IdCliente").is_null()
     )
     sums = heads.join(broken, on="IdTransacao", how="anti").group_by("IdCliente").agg(pl.col("points").sum())
     clients = read_table(small, "clientes").with_columns(pl.col("qtdePontos").cast(pl.Int64))
-    both = clients.join(sums, left_on="idCliente", right_on="IdCliente", how="left").with_columns(pl.col("points").fill_null(0))
+    both = clients.join(sums, left_on="idCliente", right_on="IdCliente", how="left").with_columns(
+        pl.col("points").fill_null(0)
+    )
     assert both.filter(pl.col("points") != pl.col("qtdePontos")).is_empty()
     assert clients["qtdePontos"].min() >= 0  # type: ignore[operator]
 
@@ -244,7 +248,9 @@ def test_a_later_end_continues_the_same_history(
     assert read_table(late, "clientes").select("idCliente", "DtCriacao").head(old.height).equals(old)
     lines = read_table(late, "transacao_produto").join(read_table(early, "transacoes"), on="IdTransacao", how="semi")
     assert lines.sort(pl.all()).equals(
-        read_table(early, "transacao_produto").join(read_table(early, "transacoes"), on="IdTransacao", how="semi").sort(pl.all())
+        read_table(early, "transacao_produto")
+        .join(read_table(early, "transacoes"), on="IdTransacao", how="semi")
+        .sort(pl.all())
     )
     links = read_table(early, "usuarios_tmw")
     assert links.join(read_table(late, "usuarios_tmw"), on=links.columns, how="anti").is_empty()
