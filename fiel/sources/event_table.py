@@ -166,17 +166,17 @@ def _events_and_lines(rows: pl.DataFrame, columns: EventColumns, program: Progra
         pl.int_range(1, pl.len() + 1).over("event_id").cast(pl.String).alias("line_id"),
         pl.col("origin").replace(program.source.origins).alias("origin"),
     )
-    by_time = pl.col("occurred_at", "_order")
+    by_time = ("occurred_at", "_order")
     events = rows.group_by("event_id").agg(
         pl.col("customer_id").first(),
         pl.col("occurred_at").min(),
         pl.col("amount").sum().alias("value"),
-        pl.col("origin").sort_by(by_time).drop_nulls().first(),
+        pl.col("origin").sort_by(*by_time).drop_nulls().first(),
     )
     named = rows.filter(pl.col("product_id").is_not_null())
     products = named.group_by("product_id").agg(
-        pl.col("product_name").sort_by(by_time).drop_nulls().first(),
-        pl.col("category").sort_by(by_time).drop_nulls().first().alias("source_category"),
+        pl.col("product_name").sort_by(*by_time).drop_nulls().first(),
+        pl.col("category").sort_by(*by_time).drop_nulls().first().alias("source_category"),
     )
     lines = named.select("event_id", "line_id", "product_id", "quantity", pl.col("unit_value").alias("value"))
     return {
