@@ -2,7 +2,9 @@
 
 The check is Cox's (1958): the outcome is regressed on the log odds of the prediction. A calibrated model has slope 1
 (its odds are neither too bold nor too shy) and, with the slope held at 1, intercept 0 (its mean is right). Intervals
-come from a variance that is robust to a customer's rows being alike.
+come from a variance that is robust to a customer's rows being alike. Rows of one cohort are alike too: a good or a
+bad month moves everyone. How much, is measured on the folds and on validation (`cohort_spread`) and widens the interval of the
+intercept, else every second month would ask for a correction that the next month takes back.
 """
 
 from __future__ import annotations
@@ -11,12 +13,15 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+import polars as pl
+from scipy.optimize import brentq
 
 from fiel.models.bootstrap import Interval
 from fiel.models.metrics import Array
 
 _STEPS = 50
 _FARTHEST_LOG_ODDS = 20.0
+_FARTHEST_BIAS = 100.0
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,20 @@ def log_odds(probs: Array) -> Array:
 
 
 def check_calibration(
-    labels: Array, raw: Array, customers: Array, *, confidence: float, curvature_from: int | None = None
+    labels: Array,
+    raw: Array,
+    customers: Array,
+    *,
+    confidence: float,
+    cohorts: int = 1,
+    cohort_sd: float = 0.0,
+    curvature_from: int | None = None,
 ) -> CalibrationCheck:
-    """Slope and intercept of `labels` on raw log odds `raw`, with intervals robust to rows of one customer."""
+    """Slope and intercept of `labels` on raw log odds `raw`, with intervals robust to rows of one customer.
+
+    `cohort_sd` is the spread of the intercept from one cohort to the next (`cohort_spread`) and `cohorts` the number
+    of cohorts in the rows: together they widen the interval of the intercept.
+    """
     labels, raw = np.asarray(labels, dtype=np.float64), np.asarray(raw, dtype=np.float64)
     rows, positives = len(labels), int(labels.sum())
     if not 0 < positives < rows:
@@ -84,6 +100,8 @@ def check_calibration(
     _, owner = np.unique(np.asarray(customers), return_inverse=True)
     ones = np.ones((rows, 1))
     intercept = _fit(ones, labels, owner, offset=raw)
+    if intercept is not None:
+        intercept = intercept[0], intercept[1] + cohort_sd**2 / cohorts
     if np.ptp(raw) == 0:
         note = "all predictions are equal: there is no slope"
         return CalibrationCheck(rows, positives, None, _interval(intercept, 0, confidence), note=note)
@@ -104,7 +122,10 @@ def check_calibration(
 
 
 def fit_sigmoid(check: CalibrationCheck, labels: Array, raw: Array) -> Sigmoid:
-    """The smallest change that mends what `check` found: nothing, a shift (slope held at 1), or slope and shift."""
+    """The smallest change that mends what `check` found on these rows.
+
+    Nothing; a shift with the slope held at 1; a scale that leaves the mean probability where it is; or both at once.
+    """
     if check.slope is None or check.intercept is None:
         return Sigmoid(1.0, 0.0, f"left as it is: {check.note}")
     if check.holds:
@@ -114,10 +135,36 @@ def fit_sigmoid(check: CalibrationCheck, labels: Array, raw: Array) -> Sigmoid:
         return Sigmoid(1.0, check.intercept.estimate, f"shifted: {_words(check)}")
     fitted = _fit(np.column_stack([np.ones(len(raw)), raw]), labels, np.arange(len(raw)))
     assert fitted is not None, "the check found a finite slope"
-    bias, scale = fitted[0]
+    bias, scale = float(fitted[0][0]), float(fitted[0][1])
     if scale <= 0:
         return Sigmoid(1.0, 0.0, f"left as it is: {_words(check)}; a slope below zero is no calibration problem")
-    return Sigmoid(float(scale), float(bias), f"rescaled and shifted: {_words(check)}")
+    if check.intercept.holds(0.0):
+        return Sigmoid(scale, _bias_for_mean(scale * raw, float(sigmoid(raw).mean())), f"rescaled: {_words(check)}")
+    return Sigmoid(scale, bias, f"rescaled and shifted: {_words(check)}")
+
+
+def cohort_spread(judged: pl.DataFrame) -> float:
+    """Standard deviation, between cohorts, of the intercept of out-of-fold predictions, beyond chance.
+
+    `judged` has as_of, customer_id, label and raw log odds. By moments: the variance of the cohorts' intercepts less
+    the mean of their own variances; 0 with fewer than three cohorts of both classes, where nothing can be said.
+    """
+    fitted = []
+    for part in judged.sort("as_of").partition_by("as_of"):
+        labels = part["label"].to_numpy().astype(np.float64)
+        _, owner = np.unique(part["customer_id"].to_numpy(), return_inverse=True)
+        if 0 < labels.sum() < len(labels):
+            fitted.append(_fit(np.ones((len(labels), 1)), labels, owner, offset=part["raw"].to_numpy()))
+    found = [(weights[0], variance[0, 0]) for weights, variance in (one for one in fitted if one is not None)]
+    if len(found) < 3:
+        return 0.0
+    intercepts, variances = np.array(found).T
+    return float(np.sqrt(max(0.0, intercepts.var(ddof=1) - variances.mean())))
+
+
+def _bias_for_mean(raw: Array, mean: float) -> float:
+    """The bias that gives probabilities of `raw` the mean `mean`."""
+    return float(brentq(lambda bias: float(sigmoid(raw + bias).mean()) - mean, -_FARTHEST_BIAS, _FARTHEST_BIAS))
 
 
 def _words(check: CalibrationCheck) -> str:

@@ -145,9 +145,14 @@ def fit_with_early_stopping(recipe: Recipe, rows: Pool, judge: Pool, patience: i
     return model
 
 
+def in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows in the order in which CatBoost gets them: by time, then customer."""
+    return frame.sort("as_of", "customer_id")
+
+
 def pool(recipe: Recipe, frame: pl.DataFrame) -> Pool:
     """CatBoost's input for fitting, rows in order of time; CohortError when the rows hold one class only."""
-    rows = frame.sort("as_of", "customer_id")
+    rows = in_order(frame)
     positives = int(rows["label"].sum())
     if not 0 < positives < rows.height:
         raise CohortError(

@@ -93,11 +93,14 @@ def rolling_folds(train: Sequence[date], program: Program) -> list[Fold]:
     """Rolling-origin folds inside train, oldest first: the newer half of train, in at most `training.folds` blocks.
 
     Each block is judged by a model that is fitted on the cohorts whose outcome was known before the block. Blocks
-    without such cohorts are left out, so the list is empty where train is too short for its horizon.
+    without such cohorts are left out, so the list is empty where train is too short for its horizon. Cohorts whose
+    outcome meets a planned break are learned from but do not judge: with next to nobody loyal at the end of a break,
+    they would favour the shyest model.
     """
     ordered = sorted(train)
     newer = ordered[len(ordered) // 2 :] if len(ordered) > 2 else ordered[1:]
-    blocks = _blocks(newer, program.training.folds)
+    ordinary = [day for day in newer if not break_days(day, program)]
+    blocks = _blocks(ordinary or newer, program.training.folds)
     folds = [Fold(_matured_before(block[0], ordered, program), block) for block in blocks]
     return [fold for fold in folds if fold.fit]
 

@@ -76,12 +76,15 @@ class Evaluation:
         return None if found.is_empty() else found.item()
 
 
-def evaluate(predictions: pl.DataFrame, program: Program) -> Evaluation:
-    """All tables for `predictions` (see the module), both models side by side."""
+def evaluate(predictions: pl.DataFrame, program: Program, cohort_sd: float = 0.0) -> Evaluation:
+    """All tables for `predictions` (see the module), both models side by side.
+
+    `cohort_sd` widens the intervals of the calibration intercepts (calibration.check_calibration).
+    """
     oot = predictions.filter(pl.col("split") == "oot")
     rules = program.promotion
     return Evaluation(
-        metrics=split_metrics(predictions, program),
+        metrics=split_metrics(predictions, program, cohort_sd),
         cohorts=cohort_metrics(predictions, program),
         slices=slice_metrics(predictions, program),
         gains=pl.concat([gains(predictions.filter(pl.col("split") == split), split) for split in SPLITS]),
@@ -99,7 +102,7 @@ def evaluate(predictions: pl.DataFrame, program: Program) -> Evaluation:
     )
 
 
-def split_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
+def split_metrics(predictions: pl.DataFrame, program: Program, cohort_sd: float = 0.0) -> pl.DataFrame:
     """One row for each split and model: every measure, and calibration slope and intercept with intervals."""
     rows = []
     for split in SPLITS:
@@ -107,7 +110,14 @@ def split_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
         labels, customers = _labels(part), part["customer_id"].to_numpy()
         for model, column in MODELS.items():
             probs = part[column].to_numpy()
-            check = check_calibration(labels, log_odds(probs), customers, confidence=program.promotion.confidence)
+            check = check_calibration(
+                labels,
+                log_odds(probs),
+                customers,
+                confidence=program.promotion.confidence,
+                cohorts=max(1, part["as_of"].n_unique()),
+                cohort_sd=cohort_sd,
+            )
             rows.append(
                 {
                     "split": split,

@@ -21,8 +21,9 @@ import polars as pl
 from catboost import CatBoostClassifier
 
 from fiel.errors import CohortError
+from fiel.features.snapshot import model_features
 from fiel.models import classifier
-from fiel.models.calibration import CalibrationCheck, Sigmoid, check_calibration, fit_sigmoid
+from fiel.models.calibration import CalibrationCheck, Sigmoid, check_calibration, cohort_spread, fit_sigmoid
 from fiel.models.classifier import Recipe, base_recipe
 from fiel.models.cohorts import CohortSplit
 from fiel.models.drift import psi, psi_inputs
@@ -49,7 +50,8 @@ class Learned:
     `model` is the artifact (fitted on `trained_as_of` = train + validation, calibration folded in), `model_bytes` its
     canonical bytes and `digest` their SHA-256. `predictions` has one row for each customer and cohort (columns of
     fiel.models.evaluation): train and validation rows are scored by the model fitted on train only, out-of-time rows
-    by the artifact. `calibration` was checked on validation before the sigmoid. `importances`: feature, mean absolute
+    by the artifact. `calibration` was checked on validation before the sigmoid; `cohort_sd` is the spread of the
+    intercept from month to month (`month_to_month`), which widens its intervals. `importances`: feature, mean absolute
     SHAP value in log odds. `psi_scores`: the artifact's scores, its own training rows to out-of-time.
     """
 
@@ -57,6 +59,7 @@ class Learned:
     procedure: str
     sigmoid: Sigmoid
     calibration: CalibrationCheck
+    cohort_sd: float
     model: CatBoostClassifier
     model_bytes: bytes
     digest: str
@@ -100,7 +103,8 @@ def train(
     search = search_recipe(base, fitted_on, program)
     recipe = search.recipe
     selected = classifier.fit(recipe, fitted_on)
-    check, sigmoid = calibrate(selected, valid, split, program)
+    spread = month_to_month(search, selected, valid, split)
+    check, sigmoid = calibrate(selected, valid, split, program, spread)
     classifier.fold_in(selected, sigmoid)
 
     both = pl.concat([fitted_on, valid])
@@ -120,6 +124,7 @@ def train(
         procedure=procedure_digest(program),
         sigmoid=sigmoid,
         calibration=check,
+        cohort_sd=spread,
         model=artifact,
         model_bytes=content,
         digest=hashlib.sha256(content).hexdigest(),
@@ -127,7 +132,7 @@ def train(
         split=split,
         search=search,
         predictions=predictions,
-        evaluation=evaluate(predictions, program),
+        evaluation=evaluate(predictions, program, spread),
         importances=importances(artifact, both),
         psi_inputs=psi_inputs(both, oot, recipe.features, program.promotion.warn_psi),
         psi_scores=psi(classifier.predict(artifact, both), classifier.predict(artifact, oot)),
@@ -162,12 +167,12 @@ def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSp
 
 
 def calibrate(
-    model: CatBoostClassifier, valid: pl.DataFrame, split: CohortSplit, program: Program
+    model: CatBoostClassifier, valid: pl.DataFrame, split: CohortSplit, program: Program, cohort_sd: float
 ) -> tuple[CalibrationCheck, Sigmoid]:
     """The check of `model` on the validation cohorts and the sigmoid that it asks for.
 
     Cohorts whose outcome meets a planned break say nothing about other months, so they are left out; with none left,
-    nothing is fitted.
+    nothing is fitted. `cohort_sd` is how far one month's intercept lies from another's (calibration.cohort_spread).
     """
     usable = valid.filter(~pl.col("as_of").is_in(split.breaks))
     if usable.is_empty():
@@ -179,9 +184,24 @@ def calibrate(
         raw,
         usable["customer_id"].to_numpy(),
         confidence=program.promotion.confidence,
+        cohorts=usable["as_of"].n_unique(),
+        cohort_sd=cohort_sd,
         curvature_from=program.training.calibrate_sigmoid_below,
     )
     return check, fit_sigmoid(check, labels, raw)
+
+
+def month_to_month(search: Search, model: CatBoostClassifier, valid: pl.DataFrame, split: CohortSplit) -> float:
+    """How far one month's calibration intercept lies from another's, in log odds, on rows that no fit has seen.
+
+    From the folds that are cut by time and the validation cohorts; cohorts that meet a planned break are left out.
+    """
+    folds = search.judged.filter(pl.col("kind") == "time").select("customer_id", "as_of", "label", "raw")
+    scored = valid.select("customer_id", "as_of", pl.col("label").cast(pl.Int8)).with_columns(
+        raw=pl.Series(classifier.raw_scores(model, valid), dtype=pl.Float64)
+    )
+    unseen = pl.concat([folds, scored])
+    return cohort_spread(unseen.filter(~pl.col("as_of").is_in(split.breaks)))
 
 
 def procedure_digest(program: Program) -> str:
@@ -211,9 +231,7 @@ def _part(rows: pl.DataFrame, dates: tuple[date, ...]) -> pl.DataFrame:
 
 
 def _model_features(rows: pl.DataFrame, program: Program) -> list[str]:
-    from fiel.features.snapshot import model_features
-
-    return model_features(program, rows.columns)
+    return [name for name in model_features(program, rows.columns) if name != "label"]
 
 
 def _usable(features: list[str], rows: pl.DataFrame) -> list[str]:

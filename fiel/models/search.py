@@ -1,7 +1,8 @@
 """The search for a recipe on rolling-origin folds inside train: parameters, trees, optional feature groups.
 
 Nothing outside train is looked at. Every trial is the mean log loss over the folds with early stopping; the recipe
-then gets a fixed number of trees, the median over the folds, so that the refit on more rows needs no judge.
+then gets a fixed number of trees, so that the refit on more rows needs no judge: the median over the folds, in
+proportion to the rows, because the folds are fitted on part of train and more rows carry more trees.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 import polars as pl
 from catboost import Pool
 
-from fiel.models.classifier import DEFAULT_PARAMS, Recipe, check_device, fit_with_early_stopping, pool
+from fiel.models.calibration import sigmoid
+from fiel.models.classifier import DEFAULT_PARAMS, Recipe, check_device, fit_with_early_stopping, in_order, pool
 from fiel.models.cohorts import rolling_folds
-from fiel.models.metrics import log_losses, measure
+from fiel.models.metrics import Array, auc, log_losses
 from fiel.program import Program
 from fiel.tables import TABLES
 
@@ -61,6 +63,14 @@ FOLD_SCHEMA = {
     "log_loss": pl.Float64(),
     "base_log_loss": pl.Float64(),
 }
+JUDGED_SCHEMA = {
+    "fold": pl.Int64(),
+    "kind": pl.String(),
+    "customer_id": pl.String(),
+    "as_of": pl.Date(),
+    "label": pl.Int8(),
+    "raw": pl.Float64(),
+}
 
 
 @dataclass(frozen=True)
@@ -69,12 +79,14 @@ class Search:
 
     `history`: one row for each recipe that was tried (step `default`, `without GROUP` or `trial`). `folds`: one row
     for each fold under the chosen recipe; `kind` says whether it was cut by time or, where train is too short for
-    that, by customer. `dropped_groups`: optional groups that did not help.
+    that, by customer. `judged`: out-of-fold predictions of the chosen recipe (fold, customer_id, as_of, label, raw log
+    odds). `dropped_groups`: optional groups that did not help.
     """
 
     recipe: Recipe
     history: pl.DataFrame
     folds: pl.DataFrame
+    judged: pl.DataFrame
     dropped_groups: tuple[str, ...]
 
 
@@ -92,7 +104,7 @@ class _Trial:
     log_loss: float
     iterations: tuple[int, ...]
     losses: tuple[float, ...]
-    aucs: tuple[float | None, ...]
+    raw: tuple[Array, ...]
 
 
 def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search:
@@ -107,7 +119,8 @@ def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search
     if not folds:
         pool(base, frame)  # one class only is said here, with its reason
         fixed = dataclasses.replace(base, iterations=min(UNJUDGED_ITERATIONS, base.iterations))
-        return Search(fixed, pl.DataFrame(schema=HISTORY_SCHEMA), pl.DataFrame(schema=FOLD_SCHEMA), ())
+        empty = [pl.DataFrame(schema=schema) for schema in (HISTORY_SCHEMA, FOLD_SCHEMA, JUDGED_SCHEMA)]
+        return Search(fixed, empty[0], empty[1], empty[2], ())
     best = _try("default", base, folds)
     tried, dropped = [best], []
     for group in program.features.optional_groups:
@@ -121,11 +134,13 @@ def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search
     for trial in _trials(best.recipe, folds, program):
         tried.append(trial)
         best = min(best, trial, key=lambda found: found.log_loss)
-    trees = max(FEWEST_ITERATIONS, int(median(best.iterations)))
+    growth = frame.height / fmean(fold.fit.height for fold in folds)
+    trees = max(FEWEST_ITERATIONS, round(median(best.iterations) * growth))
     return Search(
         recipe=dataclasses.replace(best.recipe, iterations=min(trees, base.iterations)),
         history=_history(tried, best),
         folds=_fold_table(folds, best),
+        judged=_judged(folds, best),
         dropped_groups=tuple(dropped),
     )
 
@@ -172,15 +187,14 @@ def _try(step: str, recipe: Recipe, folds: Sequence[_FoldRows]) -> _Trial:
 
 
 def _try_pools(step: str, recipe: Recipe, pools: Sequence[tuple[Pool, Pool]]) -> _Trial:
-    losses, iterations, aucs = [], [], []
+    losses, iterations, scores = [], [], []
     for rows, judge in pools:
         model = fit_with_early_stopping(recipe, rows, judge, PATIENCE)
         labels = np.asarray(judge.get_label(), dtype=np.float64)
-        probs = np.asarray(model.predict(judge, prediction_type="Probability"))[:, 1]
-        losses.append(float(log_losses(labels, probs).mean()))
-        aucs.append(measure(labels, probs).auc)
+        scores.append(np.asarray(model.predict(judge, prediction_type="RawFormulaVal")))
+        losses.append(float(log_losses(labels, sigmoid(scores[-1])).mean()))
         iterations.append(int(model.tree_count_))
-    return _Trial(step, recipe, fmean(losses), tuple(iterations), tuple(losses), tuple(aucs))
+    return _Trial(step, recipe, fmean(losses), tuple(iterations), tuple(losses), tuple(scores))
 
 
 def _trials(recipe: Recipe, folds: Sequence[_FoldRows], program: Program) -> list[_Trial]:
@@ -228,7 +242,7 @@ def _history(tried: Sequence[_Trial], best: _Trial) -> pl.DataFrame:
 def _fold_table(folds: Sequence[_FoldRows], best: _Trial) -> pl.DataFrame:
     rows = []
     for place, fold in enumerate(folds):
-        labels = fold.judge["label"].to_numpy().astype(np.float64)
+        labels = in_order(fold.judge)["label"].to_numpy().astype(np.float64)
         rows.append(
             {
                 "fold": place + 1,
@@ -240,9 +254,21 @@ def _fold_table(folds: Sequence[_FoldRows], best: _Trial) -> pl.DataFrame:
                 "fit_rows": fold.fit.height,
                 "judge_rows": fold.judge.height,
                 "iterations": best.iterations[place],
-                "auc": best.aucs[place],
+                "auc": auc(labels, best.raw[place]),
                 "log_loss": best.losses[place],
                 "base_log_loss": float(log_losses(labels, np.full(len(labels), fold.fit["label"].mean())).mean()),
             }
         )
     return pl.DataFrame(rows, schema=FOLD_SCHEMA)
+
+
+def _judged(folds: Sequence[_FoldRows], best: _Trial) -> pl.DataFrame:
+    return pl.concat(
+        in_order(fold.judge)
+        .select("customer_id", "as_of", pl.col("label").cast(pl.Int8))
+        .with_columns(
+            fold=pl.lit(place + 1, pl.Int64), kind=pl.lit(fold.kind), raw=pl.Series(best.raw[place], dtype=pl.Float64)
+        )
+        .select(list(JUDGED_SCHEMA))
+        for place, fold in enumerate(folds)
+    )
