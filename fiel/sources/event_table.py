@@ -81,8 +81,8 @@ def _read_one(path: Path, program: Program) -> RawTable:
         table = source.table or (tables[0] if len(tables) == 1 else None)
         if table not in tables or table is None:
             raise SourceError(
-                f"{path.name}: {'table ' + table + ' is missing' if table else 'which table holds the events?'} It holds "
-                f"{', '.join(tables) or 'no table'}: set source.table in the program file"
+                f"{path.name}: {f'table {table} is missing' if table else 'which table holds the events is not said'}; "
+                f"there are {', '.join(tables) or 'none'}: set source.table in the program file"
             )
         return read_sqlite(path, table)
     if not path.name.lower().endswith(ENDINGS):

@@ -54,7 +54,7 @@ def resolve_files(address: str, wanted: Wanted, settings: Settings, name: str = 
 
 
 def copy_part(part: SourcePart, target: Path) -> None:
-    """Copy a part's files into the new folder `target`; SourceUnavailableError if they changed since they were named."""
+    """Copy a part's files into the new folder `target`; SourceUnavailableError if they changed since named."""
     for file in part.files:
         copy = target / file.name
         copy.parent.mkdir(parents=True, exist_ok=True)

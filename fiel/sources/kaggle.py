@@ -138,7 +138,7 @@ def _with_retries(call: Callable[[], T], what: str, patience: Patience) -> T:
         try:
             return call()
         except requests.HTTPError as error:
-            raise _in_our_words(error, what, patience) from error
+            raise _in_our_words(error, what) from error
         except (*_TRANSFER_ERRORS, DataCorruptionError) as error:
             raise SourceUnavailableError(
                 f"{what}: the transfer broke off ({_first_line(error)}): check the network and try again"
@@ -170,7 +170,7 @@ def _asked_too_long(state: RetryCallState, patience: Patience) -> bool:
     return (asked or 0.0) > patience.longest_retry_after
 
 
-def _in_our_words(error: requests.HTTPError, what: str, patience: Patience) -> SourceError:
+def _in_our_words(error: requests.HTTPError, what: str) -> SourceError:
     """An HTTP status as an error that says whether to try again."""
     status = error.response.status_code if error.response is not None else 0
     if status in _REFUSALS:
@@ -214,8 +214,16 @@ class _Timeouts(HTTPAdapter):
         super().__init__()
         self._limits = (connect, read)
 
-    def send(self, request: Any, *args: Any, timeout: Any = None, **more: Any) -> Any:
-        return super().send(request, *args, timeout=timeout or self._limits, **more)
+    def send(
+        self,
+        request: Any,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Any:
+        return super().send(request, stream, timeout or self._limits, verify, cert, proxies)
 
 
 def _client(patience: Patience) -> Any:

@@ -9,10 +9,11 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from fiel.core import Core
-from fiel.errors import RejectShareError, SourceError
+from fiel.errors import SourceError
 from fiel.program import Program
 from fiel.sources import courses
 from fiel.sources.changes import Comparison, compare
+from fiel.sources.checks import check_reject_share, warn_about
 from fiel.sources.rules import Sieve, day_of
 from fiel.sources.version import SourceVersion
 from fiel.tables import CORE_TABLES, TABLES
@@ -43,8 +44,6 @@ PARSED: dict[str, dict[str, pl.DataType]] = {
 """The parsed source tables that a format hands over, with their columns."""
 
 UNKNOWN_ORIGIN = "unknown"
-FEW_REJECTS = 10
-"""A single table may hold up to this many rejected rows whatever their share of it is."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def land_core(
     parsed = {
         name: parsed.get(name, pl.DataFrame(schema=schema)).select(list(schema)) for name, schema in PARSED.items()
     }
-    _check_reject_share(sieve, program)
+    check_reject_share(sieve, program)
     events = _valid("core_events", dated_events(parsed["events"], program), sieve)
     if events.is_empty():
         raise SourceError(
@@ -103,11 +102,11 @@ def land_core(
     operator = operator_events(events, lines, program)
     events = events.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
     lines = lines.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
+    customers = _all_customers(parsed["customers"], events, sieve)
     comparison = compare(
-        version.version, _all_customers(parsed["customers"], events, sieve), events, lines, parsed["products"], previous,
-        compare_values=same_rules,
-    )  # fmt: skip
-    _warn_about(comparison, program, products, parsed["lines"], sieve, known_through, previous)
+        version.version, customers, events, lines, parsed["products"], previous, compare_values=same_rules
+    )
+    warn_about(comparison, program, products, parsed["lines"], sieve, known_through, previous)
 
     tables = {
         "core_customers": comparison.customers,
@@ -239,73 +238,6 @@ def _valid(table: str, frame: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
         sieve.count(f"schema_{rule.replace('|', '_')}", number)
     sieve.set_aside(table, failure.invalid(), pl.lit("schema: " + ", ".join(failure.counts())), list(declared.declared))
     return pl.DataFrame(good)
-
-
-def _check_reject_share(sieve: Sieve, program: Program) -> None:
-    """RejectShareError when the rejected share of all rows, or of one table, is above what the program tolerates."""
-    tolerated = program.source.tolerated_reject_share
-    rejected = sieve.rejected_rows()
-    by_table = dict(rejected.group_by("table_name").len().iter_rows())
-    over = [
-        (number / max(sieve.read.get(name, 0), 1), name, number)
-        for name, number in by_table.items()
-        if number > FEW_REJECTS and number > tolerated * sieve.read.get(name, 0)
-    ]
-    rows = sum(sieve.read.values())
-    if rejected.height > tolerated * rows:
-        over.append((rejected.height / max(rows, 1), "all tables", rejected.height))
-    if not over:
-        return
-    share, name, number = max(over)
-    top = (
-        rejected.group_by("table_name", "rule")
-        .len()
-        .sort(["len", "table_name", "rule"], descending=[True, False, False])
-    )
-    rules = ", ".join(f"{rule} in {table} ({count:,} rows)" for table, rule, count in top.head(3).iter_rows())
-    first = top.row(0, named=True)
-    example = rejected.filter((pl.col("table_name") == first["table_name"]) & (pl.col("rule") == first["rule"]))
-    row = example.sort("row").row(0, named=True)
-    raise RejectShareError(
-        f"source {sieve.source_version}: {number:,} rows of {name} were rejected, {share:.1%}; tolerated is "
-        f"{tolerated:.1%}. Rules broken most: {rules}. For example {row['table_name']} row {row['row']}: "
-        f"{row['content'][:300]}. Nothing was written: mend the source, or raise source.tolerated_reject_share"
-    )
-
-
-def _warn_about(
-    comparison: Comparison,
-    program: Program,
-    products: pl.DataFrame,
-    lines: pl.DataFrame,
-    sieve: Sieve,
-    known_through: date,
-    previous: Core | None,
-) -> None:
-    """Everything that is kept but that a person should know."""
-    named = products.filter(pl.col("product_name").is_not_null() | pl.col("source_category").is_not_null())
-    has_catalogue = not named.is_empty()
-    unknown = lines.filter(pl.col("product_id").is_not_null()).join(named, on="product_id", how="anti")
-    if has_catalogue and not unknown.is_empty():
-        ids = ", ".join(sorted(unknown.get_column("product_id").unique())[:5])
-        sieve.count("lines_of_unknown_product", unknown.height)
-        sieve.warn(unknown.height, f"lines sell a product that the catalogue lacks (kept without a name): {ids}")
-    mapping = program.source.categories
-    if mapping:
-        spelling = pl.col("source_category").str.to_lowercase()
-        unmapped = sorted(
-            set(products.filter(~spelling.is_in(list(mapping))).get_column("source_category").drop_nulls())
-        )
-        sieve.count("unmapped_categories", len(unmapped))
-        sieve.warn(
-            len(unmapped), "product categories are not in source.categories (kept as they are): " + ", ".join(unmapped)
-        )
-    sieve.warnings += comparison.warnings
-    if previous is not None and known_through < previous.known_through:
-        sieve.warnings.append(
-            f"this version is complete through {known_through}, the one before it through {previous.known_through}: "
-            "an older version came after a newer one"
-        )
 
 
 def _counts(sieve: Sieve, tables: dict[str, pl.DataFrame], comparison: Comparison) -> dict[str, int]:

@@ -96,7 +96,7 @@ def sqlite_tables(path: Path) -> list[str]:
     """Names of the tables in a SQLite file. SourceError: empty or not a database."""
     if path.stat().st_size == 0:
         raise SourceError(f"{path.name} is empty: fetch or export it again")
-    with _sqlite(path) as database:
+    with _Database(path) as database:
         found = database.rows("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
     return [str(name) for (name,) in found if not str(name).startswith("sqlite_")]
 
@@ -104,7 +104,7 @@ def sqlite_tables(path: Path) -> list[str]:
 def read_sqlite(path: Path, table: str) -> RawTable:
     """One table of a SQLite file as text."""
     quoted = '"' + table.replace('"', '""') + '"'
-    with _sqlite(path) as database:
+    with _Database(path) as database:
         names = [str(row[1]) for row in database.rows(f"PRAGMA table_info({quoted})")]
         columns = ", ".join('CAST("' + name.replace('"', '""') + '" AS TEXT)' for name in names)
         found = database.rows(f"SELECT {columns} FROM {quoted}")  # noqa: S608  (names come from the file itself)
@@ -144,13 +144,13 @@ def pick_columns(table: RawTable, wanted: Mapping[str, Sequence[str]], optional:
 # ----------------------------------------------------------------------------------------------------------- inside
 
 
-class _sqlite:
+class _Database:
     """A SQLite file opened for reading, with its errors in our words."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def __enter__(self) -> _sqlite:
+    def __enter__(self) -> _Database:
         self._connection = sqlite3.connect(f"file:{_quoted(self._path)}?mode=ro&immutable=1", uri=True)
         return self
 

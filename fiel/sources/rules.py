@@ -128,7 +128,8 @@ def instants(text: pl.Series, time_zone: str, time_format: str | None = None) ->
     or another offset. A text with an offset is read by it, one without in `time_zone` (the earlier of two readings
     when the clock is set back).
 
-    >>> instants(pl.Series(["2026-01-02 03:04:05.678 +0000 UTC", "2026-01-02T00:04:05-03:00", "2 January"]), "UTC").to_list()
+    >>> texts = pl.Series(["2026-01-02 03:04:05.678 +0000 UTC", "2026-01-02T00:04:05-03:00", "2 January"])
+    >>> instants(texts, "UTC").to_list()
     [datetime.datetime(2026, 1, 2, 3, 4, 5, 678000), datetime.datetime(2026, 1, 2, 3, 4, 5), None]
     """
     if time_format is not None:
