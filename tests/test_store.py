@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
 from fiel.errors import StoreError
 from fiel.store import PromotionRow, Store
+from fiel.tables import TABLES
 
 FIRST = PromotionRow(
     program="club",
@@ -111,3 +114,102 @@ def test_a_store_of_another_schema_version_is_refused(store: Store) -> None:
         connection.execute(sa.text("UPDATE store_info SET value = '999'"))
     with pytest.raises(StoreError, match="schema version 999"):
         Store(store.database.url.render_as_string())
+
+
+AS_OF = date(2025, 9, 1)
+
+
+def scores(probs: dict[str, float | None], as_of: date = AS_OF) -> pl.DataFrame:
+    nulls = dict.fromkeys(("next_stage", "next_stage_date", "gain_prob", "loss_prob", "reason_2", "reason_3"))
+    rows = [
+        {
+            "customer_id": customer,
+            "as_of": as_of,
+            "stage": "fiel",
+            "stage_after_visit": "fiel",
+            "value_cluster": "none",
+            "in_population": prob is not None,
+            "prob": prob,
+            "reason_1": "came every week",
+            "model_version": "3",
+            "model_digest": "abc",
+            "table_versions": "{}",
+        }
+        | nulls
+        for customer, prob in probs.items()
+    ]
+    return pl.DataFrame(rows, schema=TABLES["out_scores"].declared)
+
+
+class TestTheMirrorOfScores:
+    def test_a_customers_score_comes_from_the_newest_set(self, store: Store) -> None:
+        store.load_scores("club", AS_OF, scores({"ana": 0.2}), "3")
+        store.load_scores("club", AS_OF + timedelta(days=1), scores({"ana": 0.4}, AS_OF + timedelta(days=1)), "3")
+        found = store.score("club", "ana")
+        assert found is not None
+        assert (found["prob"], found["as_of"], found["reason_1"]) == (0.4, AS_OF + timedelta(days=1), "came every week")
+        earlier = store.score("club", "ana", AS_OF)
+        assert earlier is not None
+        assert earlier["prob"] == 0.2
+
+    def test_the_same_content_changes_nothing_whatever_its_order(self, store: Store) -> None:
+        rows = scores({"ana": 0.2, "bia": None})
+        first = store.load_scores("club", AS_OF, rows, "3")
+        again = store.load_scores("club", AS_OF, rows.reverse(), "3")
+        assert (first.changed, again.changed) == (True, False)
+        assert again.loaded_at == first.loaded_at
+
+    def test_other_content_replaces_the_whole_set(self, store: Store) -> None:
+        store.load_scores("club", AS_OF, scores({"ana": 0.2, "bia": 0.3}), "3")
+        assert store.load_scores("club", AS_OF, scores({"ana": 0.5}), "3").changed
+        assert store.score("club", "bia") is None
+        found = store.score_set("club")
+        assert found is not None
+        assert found.customers == 1
+
+    def test_only_the_newest_sets_are_kept(self, store: Store) -> None:
+        for days in (0, 1, 2, 3):
+            as_of = AS_OF + timedelta(days=days)
+            store.load_scores("club", as_of, scores({"ana": 0.2}, as_of), "3", keep_sets=2)
+        assert store.score("club", "ana", AS_OF + timedelta(days=1)) is None
+        assert store.score("club", "ana", AS_OF + timedelta(days=2)) is not None
+
+    @pytest.mark.parametrize(
+        ("frame", "says"),
+        [
+            (scores({}), "empty"),
+            (scores({"ana": 0.1}, AS_OF + timedelta(days=1)), "other dates"),
+            (pl.concat([scores({"ana": 0.1})] * 2), "two rows"),
+            (scores({"ana": 0.1}).drop("prob"), "missing: prob"),
+        ],
+    )
+    def test_a_broken_set_leaves_the_earlier_one(self, store: Store, frame: pl.DataFrame, says: str) -> None:
+        store.load_scores("club", AS_OF, scores({"ana": 0.2}), "3")
+        with pytest.raises(StoreError, match=says):
+            store.load_scores("club", AS_OF, frame, "3")
+        found = store.score("club", "ana")
+        assert found is not None
+        assert found["prob"] == 0.2
+
+    def test_nobody_is_found_where_nothing_was_mirrored(self, store: Store) -> None:
+        assert store.score("club", "ana") is None
+        assert store.score_set("club") is None
+
+
+@pytest.mark.postgres
+def test_postgresql_keeps_promotions_and_scores_as_sqlite_does(postgres_url: str) -> None:
+    store = Store(postgres_url)
+    assert store.append_promotion(FIRST) is True
+    assert store.append_promotion(FIRST) is False
+    assert store.promotions("club") == [replace(FIRST, metrics={"auc": 0.8, "nothing": None})]
+    assert store.load_scores("club", AS_OF, scores({"ana": 0.2, "bia": None}), "3").changed
+    assert store.load_scores("club", AS_OF, scores({"ana": 0.2, "bia": None}), "3").changed is False
+    found = Store(postgres_url).score("club", "bia")
+    assert found is not None
+    assert found["prob"] is None
+
+
+def test_many_can_open_a_new_store_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: Store(f"sqlite:///{tmp_path}/store.db"), range(8)))
+    assert sum(store.append_promotion(FIRST) for store in stores) == 1
