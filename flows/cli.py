@@ -54,7 +54,9 @@ def run(
     source: Annotated[
         str | None, typer.Option("--source", help="Folder or s3:// address with the source's files (loyalty, ingest).")
     ] = None,
-    plan_only: Annotated[bool, typer.Option("--plan-only", help="Make the plan, pay nothing (loyalty, reward).")] = False,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Make the plan, pay nothing (loyalty, reward).")
+    ] = False,
     reasons: Annotated[str, typer.Option("--reasons", help="score: explain `granted`, `all` or `none`.")] = "granted",
     override: Annotated[
         str | None, typer.Option("--override", help="retrain: promote whatever the gates say, for this reason.")

@@ -23,6 +23,7 @@ def run_demo(program: str, folder: Path, customers: int, seed: int) -> None:
     started = perf_counter()
     root = folder if folder.is_absolute() else load_settings().home / folder
     os.environ["FIEL_LAKE"] = str(root / "lake")
+    os.environ["FIEL_PROGRAMS"] = str(_programs(program, root / "programs"))
     for name in ("FIEL_DATABASE_URL", "FIEL_MLFLOW_URI", "FIEL_MLFLOW_ARTIFACTS"):
         if os.environ.pop(name, None):
             typer.echo(f"{name} is set, and left alone: the demo keeps everything under {root}", err=True)
@@ -42,9 +43,15 @@ def run_demo(program: str, folder: Path, customers: int, seed: int) -> None:
     typer.echo(f"\nThe whole demo took {perf_counter() - started:.0f} s.")
 
 
-def write_simulation(
-    program: str, folder: Path, customers: int, start: date, end: date, seed: int, layout: str
-) -> Any:
+def _programs(program: str, folder: Path) -> Path:
+    """A folder with the program's file, marked as simulated: every page and the manifest say so."""
+    content = (load_settings().programs / f"{program}.yaml").read_text(encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{program}.yaml").write_text(f"{content.rstrip()}\nsimulated: true\n", encoding="utf-8")
+    return folder
+
+
+def write_simulation(program: str, folder: Path, customers: int, start: date, end: date, seed: int, layout: str) -> Any:
     """Simulated source files of `program` in `folder`; SettingsError where the program has no simulator."""
     simulate = simulator(program)
     if simulate is None:

@@ -40,7 +40,7 @@ class Context:
         """The model registry."""
         from fiel.models.registry import Registry
 
-        return Registry(self.settings, self.program)
+        return Registry(self.settings, self.program, self.store)
 
     def provenance(self, **inputs: str) -> dict[str, str]:
         """What a commit's metadata says: the flow run, the code version, and the given inputs."""

@@ -1,0 +1,113 @@
+"""A learned model as the registry keeps it: parameters, metrics, tables and the evaluation that the report reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from fiel.models.artifact import Training
+from fiel.models.retraining import Learned, procedure_digest
+from fiel.program import Program
+
+EVALUATION_FILE = "evaluation.json"
+
+_MEASURES = ("rows", "target_rate", "auc", "log_loss", "brier", "average_precision", "profit")
+
+
+def training_fingerprint(program: Program, inputs: str, dates: Sequence[date]) -> str:
+    """Digest of everything that decides a training: `inputs` (data, features, code), procedure, threads, cohorts."""
+    content = [inputs, procedure_digest(program), program.training.threads, [day.isoformat() for day in dates]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def as_training(
+    learned: Learned,
+    *,
+    fingerprint: str,
+    as_of: date,
+    known_through: date,
+    table_versions: Mapping[str, int],
+    example: pl.DataFrame,
+    files: Mapping[str, bytes],
+) -> Training:
+    """The training of the learned classifier; `files` (plots) are kept beside the evaluation and its tables."""
+    return Training(
+        model=learned.model,
+        fingerprint=fingerprint,
+        recipe_digest=learned.procedure,
+        as_of=as_of,
+        known_through=known_through,
+        trained_as_of=learned.trained_as_of,
+        oot_as_of=learned.split.oot,
+        table_versions=table_versions,
+        example=example,
+        recipe=learned.recipe_json(),
+        params=_params(learned),
+        metrics=_metrics(learned, "catboost", prefix="") | _metrics(learned, "stage_rule", prefix="stage_rule."),
+        files={EVALUATION_FILE: evaluation_file(learned), **_tables(learned), **files},
+        tags={"table_versions": json.dumps(dict(table_versions), sort_keys=True)},
+    )
+
+
+def evaluation_file(learned: Learned) -> bytes:
+    """All tables of the evaluation as JSON, read back by `read_evaluation`."""
+    found = learned.evaluation
+    frames = {
+        "metrics": found.metrics,
+        "cohort_metrics": found.cohorts,
+        "slices": found.slices,
+        "gains": found.gains,
+        "reliability": found.reliability,
+        "importances": learned.importances,
+    }
+    content = {name: frame.to_dicts() for name, frame in frames.items()}
+    return json.dumps(content, default=str, sort_keys=True, ensure_ascii=False).encode()
+
+
+def read_evaluation(content: bytes) -> dict[str, list[dict[str, Any]]]:
+    """The tables of `evaluation_file` as rows, by name."""
+    found: dict[str, list[dict[str, Any]]] = json.loads(content)
+    return found
+
+
+def _params(learned: Learned) -> dict[str, Any]:
+    split = learned.split
+    return {
+        **{f"recipe.{name}": value for name, value in learned.recipe.params.items()},
+        "recipe.iterations": learned.recipe.iterations,
+        "recipe.features": len(learned.recipe.features),
+        "recipe.seed": learned.recipe.seed,
+        "recipe.threads": learned.recipe.threads,
+        "calibration.scale": learned.sigmoid.scale,
+        "calibration.bias": learned.sigmoid.bias,
+        **{f"cohorts.{part}": " ".join(map(str, getattr(split, part))) for part in ("train", "valid", "oot")},
+        "cohorts.breaks": " ".join(map(str, split.breaks)) or "none",
+        "dropped_groups": " ".join(learned.search.dropped_groups) or "none",
+    }
+
+
+def _metrics(learned: Learned, model: str, prefix: str) -> dict[str, float | None]:
+    rows = learned.evaluation.metrics.filter(pl.col("model") == model).to_dicts()
+    found = {f"{prefix}{row['split']}.{name}": row[name] for row in rows for name in _MEASURES}
+    return found if prefix else found | {"oot.psi_scores": learned.psi_scores}
+
+
+def _tables(learned: Learned) -> dict[str, bytes]:
+    """The tables that a person opens in the MLflow UI."""
+    frames = {
+        "metrics": learned.evaluation.metrics,
+        "cohorts": learned.evaluation.cohorts,
+        "slices": learned.evaluation.slices,
+        "gains": learned.evaluation.gains,
+        "reliability": learned.evaluation.reliability,
+        "importances": learned.importances,
+        "psi_inputs": learned.psi_inputs,
+        "search": learned.search.history,
+        "folds": learned.search.folds,
+    }
+    return {f"tables/{name}.csv": frame.write_csv().encode() for name, frame in frames.items()}

@@ -1,0 +1,154 @@
+"""The report's model card: made when a challenger is settled, kept as JSON, read back for every later report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from fiel.models.bootstrap import Comparison, Interval, auc_interval
+from fiel.models.evaluation import COHORT_SCHEMA, METRICS_SCHEMA, SLICE_SCHEMA
+from fiel.models.gates import Gate, paired
+from fiel.models.metrics import measure
+from fiel.models.registry import VersionInfo
+from fiel.models.retraining import Learned
+from fiel.models.settlement import Settlement
+from fiel.program import Program
+from fiel.reports import cards
+from fiel.reports.cards import ModelCard
+
+SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {
+    "metrics": METRICS_SCHEMA,
+    "cohort_metrics": COHORT_SCHEMA,
+    "slices": SLICE_SCHEMA,
+    "gains": cards.GAINS_SCHEMA,
+    "reliability": cards.RELIABILITY_SCHEMA,
+    "importances": cards.IMPORTANCE_SCHEMA,
+    "comparison": cards.COMPARISON_SCHEMA,
+    "differences": cards.DIFFERENCE_SCHEMA,
+    "gates": cards.GATE_SCHEMA,
+    "profit": cards.PROFIT_SCHEMA,
+}
+"""Frames of a card and their columns."""
+
+_OUTCOMES = {"pass": "passed", "fail": "failed", "warn": "warned", "info": "not judged"}
+_MODELS = {"champion_prob": "champion", "prob": "challenger", "rule_prob": "stage rule"}
+_INTERVAL_DRAWS = 300
+
+
+def trained_card(learned: Learned) -> ModelCard:
+    """The card of a model that is trained and not compared yet: what MLflow's plots are drawn from."""
+    found = learned.evaluation
+    return ModelCard(
+        version="",
+        kind="catboost",
+        action="trained",
+        reason="not compared yet",
+        digest=learned.digest,
+        cohorts={part: getattr(learned.split, part) for part in ("train", "valid", "oot")},
+        metrics=found.metrics,
+        cohort_metrics=found.cohorts,
+        slices=found.slices,
+        gains=found.gains,
+        reliability=found.reliability,
+        importances=learned.importances,
+    )
+
+
+def settled_card(
+    settlement: Settlement,
+    champion: VersionInfo,
+    evaluation: Mapping[str, list[dict[str, Any]]],
+    program: Program,
+    as_of: date,
+    run: str,
+) -> ModelCard:
+    """The card after a challenger was settled; `evaluation` is what its training kept, `run` where it can be seen."""
+    decision, found = settlement.decision, settlement.evidence
+    challenger = settlement.challenger
+    frames = {name: _frame(rows, SCHEMAS[name]) for name, rows in evaluation.items() if name in SCHEMAS}
+    return ModelCard(
+        version=champion.version,
+        kind=champion.kind,
+        action=decision.action,
+        reason=decision.reason,
+        decided_on=as_of,
+        digest=champion.digest,
+        cohorts={"train and valid": challenger.trained_as_of, "oot": challenger.oot_as_of},
+        run=run,
+        comparison=_comparison(found.rows, program),
+        differences=_differences(found.rows, decision.comparison, program),
+        gates=_frame([_gate(gate) for gate in decision.gates], cards.GATE_SCHEMA),
+        **frames,
+    )
+
+
+def card_json(card: ModelCard) -> bytes:
+    """The card as JSON with sorted keys: equal cards, equal bytes."""
+    content: dict[str, Any] = {}
+    for entry in fields(card):
+        value = getattr(card, entry.name)
+        content[entry.name] = value.to_dicts() if isinstance(value, pl.DataFrame) else value
+    return json.dumps(content, default=str, sort_keys=True, ensure_ascii=False, indent=1).encode()
+
+
+def read_card(content: bytes) -> ModelCard:
+    """The card of `card_json`."""
+    found = json.loads(content)
+    for name, schema in SCHEMAS.items():
+        found[name] = _frame(found[name], schema)
+    found["cohorts"] = {part: tuple(map(date.fromisoformat, days)) for part, days in found["cohorts"].items()}
+    found["decided_on"] = date.fromisoformat(found["decided_on"]) if found["decided_on"] else None
+    return ModelCard(**found)
+
+
+def _frame(rows: list[dict[str, Any]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    dates = [name for name, dtype in schema.items() if dtype == pl.Date]
+    raw = pl.DataFrame(rows, schema={name: pl.String() if name in dates else dtype for name, dtype in schema.items()})
+    return raw.with_columns(pl.col(dates).str.to_date("%Y-%m-%d"))
+
+
+def _gate(gate: Gate) -> dict[str, Any]:
+    return {"gate": gate.name, "outcome": _OUTCOMES[gate.outcome], "detail": gate.note}
+
+
+def _comparison(rows: pl.DataFrame, program: Program) -> pl.DataFrame:
+    """AUC (with its interval) and log loss of every model on the pooled out-of-time rows."""
+    found = []
+    labels = rows["label"].to_numpy().astype(float)
+    for column, model in _MODELS.items():
+        probs = rows[column].to_numpy()
+        measured = measure(labels, probs, program.economics)
+        interval = auc_interval(
+            labels,
+            probs,
+            rows["customer_id"].to_numpy(),
+            draws=_INTERVAL_DRAWS,
+            confidence=program.promotion.confidence,
+            seed=program.training.seed,
+        )
+        found.append(_row("model", model, "auc", measured.auc, interval))
+        found.append(_row("model", model, "log_loss", measured.log_loss, None))
+        if measured.profit is not None:
+            found.append(_row("model", model, "profit", measured.profit, None))
+    return _frame([row for row in found if row["value"] is not None], cards.COMPARISON_SCHEMA)
+
+
+def _differences(rows: pl.DataFrame, champion: Comparison | None, program: Program) -> pl.DataFrame:
+    found = []
+    against_rule = paired(rows, "rule_prob", program) if rows.height else None
+    for against, compared in (("champion", champion), ("stage rule", against_rule)):
+        for metric in ("auc", "log_loss", "profit"):
+            interval: Interval | None = getattr(compared, metric, None)
+            if interval is not None:
+                found.append(_row("against", against, metric, interval.estimate, interval))
+    return _frame(found, cards.DIFFERENCE_SCHEMA)
+
+
+def _row(key: str, name: str, metric: str, value: float | None, interval: Interval | None) -> dict[str, Any]:
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return {key: name, "metric": metric, "value": value, "low": low, "high": high}

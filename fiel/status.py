@@ -1,0 +1,67 @@
+"""Where a program stands: what is in the lake, who is champion and why, the last cycles, and what is stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from fiel.core import Core
+from fiel.lake import Lake
+from fiel.models.registry import Registry, RegistryStatus
+from fiel.program import Program
+from fiel.store import CycleRow, Store
+from fiel.tables import TABLES
+
+CHAMPION_AGE_DAYS = 45
+"""A champion trained on an as_of this long before the newest data is called stale: a monthly retraining was missed."""
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One table: its newest version, its newest as_of where it has any, and what made it."""
+
+    name: str
+    version: int
+    newest_as_of: date | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of one program. `core` and `models` are None where nothing was ingested or trained yet."""
+
+    core: Core | None
+    tables: list[TableStatus]
+    models: RegistryStatus | None
+    cycles: list[CycleRow]
+    stale: list[str]
+
+
+def program_status(lake: Lake, store: Store, registry: Registry, program: Program) -> Status:
+    """The status of `program`; nothing is written."""
+    core = Core.open(lake) if lake.exists("core_versions") else None
+    tables = [
+        TableStatus(name, version, max(lake.partitions(name), default=None) if TABLES[name].by_as_of else None)
+        for name, version in lake.versions().items()
+    ]
+    models = registry.status()
+    cycles = store.cycles(program.name)
+    return Status(core, tables, models, cycles, _stale(core, tables, models, program))
+
+
+def _stale(core: Core | None, tables: list[TableStatus], models: RegistryStatus, program: Program) -> list[str]:
+    if core is None:
+        return [f"nothing was ingested yet: run `fiel run loyalty --program {program.name}`"]
+    latest = core.known_through + timedelta(days=1)
+    newest = {table.name: table.newest_as_of for table in tables}
+    found = []
+    for table, stage in (("feat_snapshot", "features"), ("out_scores", "score")):
+        day = newest.get(table)
+        if day is None:
+            found.append(f"{table} was never written: run `fiel run {stage} --program {program.name} --as-of latest`")
+        elif day < latest:
+            found.append(f"{table} ends at as_of {day}, the data allow {latest}: run `fiel run {stage}`")
+    if models.champion is None:
+        found.append(f"there is no champion: run `fiel run retrain --program {program.name} --as-of latest`")
+    elif models.champion.as_of < latest - timedelta(days=CHAMPION_AGE_DAYS):
+        found.append(f"the champion was trained at {models.champion.as_of}: a monthly retraining was missed")
+    return found

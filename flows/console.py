@@ -1,0 +1,159 @@
+"""What the `fiel` command shows: progress while a flow runs, a summary when it ended, the status of a program."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fiel.program import STAGES
+from flows.progress import use_progress_lines
+
+OUT = Console(highlight=False, soft_wrap=True)
+NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def watched(flow: str, arguments: Mapping[str, Any]) -> Any:
+    """Run the flow in this process with progress lines on standard error; what it returns."""
+    use_progress_lines()
+    if not os.environ.get("PREFECT_API_URL"):
+        NOTES.print("starting Prefect (about ten seconds; none of it against a running server: PREFECT_API_URL)")
+    module = importlib.import_module(f"flows.{flow}")
+    return getattr(module, flow)(**arguments)
+
+
+def show_summary(stage: str, program: str, result: Any, simulated: bool = False) -> None:
+    """What a run made and where."""
+    if not isinstance(result, Mapping):
+        OUT.print(str(result))
+        return
+    if "skipped" in result:
+        OUT.print(result["skipped"])
+        return
+    if stage == "loyalty":
+        _show_loyalty(program, result, simulated)
+        return
+    OUT.print(f"[bold]{stage}[/bold] of {program}")
+    for name, value in _flat(result):
+        OUT.print(f"  {name:<28} {value}")
+
+
+def _show_loyalty(program: str, result: Mapping[str, Any], simulated: bool) -> None:
+    made_up = "  (simulated data: everyone is made up)" if simulated else ""
+    OUT.print(f"\n[bold]{program}, as of {result['as_of']}[/bold] (exclusive){made_up}\n")
+    stages = result["scores"]["stages"]
+    table = Table("stage", "customers", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for stage in STAGES:
+        table.add_row(stage, f"{stages.get(stage, 0):,}")
+    OUT.print(table)
+    _show_model(result["promotion"])
+    plan, cycle = result["plan"]["plan"], result["cycle"]
+    state = "paid" if cycle else f"planned, not paid: {plan['not_payable_because'] or 'asked for the plan only'}"
+    invented = ", invented amounts" if plan["invented"] else ""
+    OUT.print(
+        f"\npoints      {plan['granted']:,} grants, {plan['rewards_points']:,} {plan['unit']} of a budget of "
+        f"{plan['budget_points']:,} ({state}{invented}); {plan['held_out']:,} held out"
+    )
+    if cycle:
+        OUT.print(f"export      {cycle['manifest']}")
+    OUT.print(f"report      {result['report']['report']}")
+    OUT.print(f"MLflow run  {result['train']['run']} ({result['train']['uri']})")
+
+
+def _show_model(promotion: Mapping[str, Any]) -> None:
+    metrics = promotion.get("metrics") or {}
+    if "challenger" in metrics:
+        table = Table("out of time", "AUC", "log loss", box=None, pad_edge=False)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name in ("challenger", "champion", "stage_rule"):
+            found = metrics[name]
+            table.add_row(name.replace("_", " "), f"{found['auc']:.3f}", f"{found['log_loss']:.3f}")
+        OUT.print()
+        OUT.print(table)
+    OUT.print(f"\nchampion    version {promotion['champion']}: {promotion['reason']}")
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested mappings as dotted names, without empty values."""
+    found: list[tuple[str, Any]] = []
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{prefix}{name}.")
+        elif value not in (None, [], ""):
+            found.append((prefix + name, f"{value:,}" if isinstance(value, int) else value))
+    return found
+
+
+def show_status(program: str) -> None:
+    """Table versions, the champion and why it is, the last cycles, and what is stale."""
+    from fiel.status import program_status
+    from tasks.context import opened
+
+    with opened(program) as context:
+        found = program_status(context.lake, context.store, context.registry, context.program)
+        OUT.print(f"[bold]{context.program.title}[/bold] ({program}) in {context.lake.address}\n")
+    if found.core is not None:
+        OUT.print(f"source version {found.core.source_version}, complete through {found.core.known_through}\n")
+    table = Table("table", "version", "newest as_of", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for row in found.tables:
+        table.add_row(row.name, str(row.version), str(row.newest_as_of or ""))
+    OUT.print(table)
+    models = found.models
+    if models.champion is not None:
+        OUT.print(f"\nchampion    {models.model_name} version {models.champion.version} ({models.champion.kind})")
+    if models.promoted is not None:
+        OUT.print(f"why         {models.promoted.reason}")
+        OUT.print(f"since       {models.promoted.at:%Y-%m-%d %H:%M} UTC, by {models.promoted.by}")
+    OUT.print(f"models      {models.versions} versions in {models.uri}")
+    for cycle in found.cycles[-5:]:
+        OUT.print(
+            f"cycle       {cycle.as_of}: {cycle.summary['granted']:,} grants, "
+            f"{cycle.summary['rewards_points']:,} points, policy {cycle.policy_version}"
+        )
+    if not found.cycles:
+        OUT.print("cycle       none was applied yet")
+    for line in found.stale or ["nothing"]:
+        OUT.print(f"stale       {line}")
+
+
+def show_leakage(program: str, dates: list[str]) -> bool:
+    """Whether no feature of the program moves when the future is rewritten; prints what was checked."""
+    from fiel.core import Core
+    from fiel.features.leakage import verify_leakage
+    from tasks.clock import parse_date
+    from tasks.context import opened
+
+    with opened(program) as context:
+        core = Core.open(context.lake)
+        days = [parse_date(day) for day in dates] or _three_dates(core.first_day, core.known_through)
+        report = verify_leakage(core, days, context.program)
+    OUT.print(str(report))
+    return bool(report.holds)
+
+
+def _three_dates(first: date, last: date) -> list[date]:
+    """A quarter, a half and nine tenths of the way through the data."""
+    days = (last - first).days
+    return [first + timedelta(days=max(1, int(days * share))) for share in (0.25, 0.5, 0.9)]
+
+
+def show_vacuum(program: str, apply: bool) -> None:
+    """Files that only unnamed versions use, by table; deleted with `apply`."""
+    from fiel.vacuum import vacuum
+    from tasks.context import opened
+
+    with opened(program) as context:
+        removed = vacuum(context.lake, context.registry, apply)
+    for table, files in removed.items():
+        OUT.print(f"{table:<26} {len(files):>6,} files {'deleted' if apply else 'could be deleted'}")
+    if not apply and sys.stdout.isatty():
+        OUT.print("give --apply to delete them")

@@ -1,0 +1,109 @@
+"""Everything that a report shows, gathered from lake, ledger and registry, and written as one HTML file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from fiel.actions.lift import realised_lift
+from fiel.core import Core
+from fiel.models.labels import is_matured, outcome
+from fiel.reports.cards import ModelCard, MoneyCard, SourceCard, rejects_by_rule
+from fiel.reports.data import collect
+from fiel.reports.model_card import read_card
+from fiel.reports.page import render_report
+from fiel.version import code_version
+from tasks.artifacts import leave_link
+from tasks.context import Context, opened
+from tasks.reward import current_plan
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def write_report(program: str, as_of: date) -> dict[str, Any]:
+    """Write reports/AS_OF.html; its address."""
+    with opened(program) as context:
+        core = Core.open(context.lake)
+        lake = context.lake
+        planned = as_of in lake.partitions("out_plan")
+        data = collect(
+            core,
+            lake.scan("feat_life_cycle_spans"),
+            lake.read("feat_snapshot", as_of),
+            program=context.program,
+            as_of=as_of,
+            source=_source_card(context, core),
+            scores=lake.read("out_scores", as_of) if as_of in lake.partitions("out_scores") else None,
+            plan=lake.read("out_plan", as_of) if planned else None,
+            model=_model_card(context, as_of),
+            money=_money_card(context, core, as_of) if planned else None,
+            quality=lake.read("out_quality") if lake.exists("out_quality") else None,
+        )
+        address = lake.file_path("reports", f"{as_of}.html")
+        content = render_report(data).encode()
+        if lake.get(address) != content:
+            lake.put(address, content)
+        get_run_logger().info("%s", address)
+        leave_link(program, "report", address, f"report of {as_of}")
+        return {"report": address}
+
+
+def _source_card(context: Context, core: Core) -> SourceCard:
+    newest = context.lake.read("core_versions").tail(1).row(0, named=True)
+    return SourceCard(
+        source_version=core.source_version,
+        known_through=core.known_through,
+        first_day=core.first_day,
+        counts=json.loads(newest["counts"]),
+        rejects=rejects_by_rule(core["rejected"], core.source_version),
+        warnings=tuple(json.loads(newest["warnings"])),
+        table_versions={name: version for name, version in context.lake.versions().items() if name != "out_plan"},
+        code_version=code_version(),
+    )
+
+
+def _model_card(context: Context, as_of: date) -> ModelCard | None:
+    """The newest comparison up to `as_of`; where the champion changed since, what the ledger says of it."""
+    fs, root = context.lake.files()
+    names = [name.rsplit("/", 1)[-1] for name in (fs.ls(f"{root}/models") if fs.exists(f"{root}/models") else [])]
+    dates = sorted(name.removesuffix(".json") for name in map(str, names) if name.endswith(".json"))
+    known = [day for day in dates if day <= as_of.isoformat()]
+    if not known:
+        return None
+    content = context.lake.get(context.lake.file_path("models", f"{known[-1]}.json"))
+    assert content is not None, "it was listed"
+    card = read_card(content)
+    promoted = context.registry.status().promoted
+    if promoted is None or promoted.to_version == card.version:
+        return card
+    kind = context.registry.version(promoted.to_version).kind
+    return replace(
+        card, version=promoted.to_version, kind=kind, action=promoted.action, reason=promoted.reason,
+        decided_on=promoted.at.date(), digest=promoted.digest,
+    )  # fmt: skip
+
+
+def _money_card(context: Context, core: Core, as_of: date) -> MoneyCard:
+    program, store = context.program, context.store
+    applied = [cycle for cycle in store.cycles(program.name) if cycle.as_of <= as_of]
+    matured = [cycle.as_of for cycle in applied if is_matured(cycle.as_of, program, core.known_through)]
+    plans = context.lake.scan("out_plan").filter(pl.col("as_of").is_in(matured)).collect()
+    return MoneyCard(
+        summary=current_plan(context, as_of).summary,
+        applied=any(cycle.as_of == as_of for cycle in applied),
+        lift=realised_lift(plans, outcome(core, matured, program)) if matured else MoneyCard().lift,
+        cycles=pl.DataFrame(
+            [
+                (cycle.as_of, cycle.summary["granted"], cycle.summary["rewards_points"], cycle.summary["held_out"])
+                for cycle in applied
+            ],
+            schema=MoneyCard().cycles.schema,
+            orient="row",
+        ),
+    )

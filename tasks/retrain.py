@@ -1,0 +1,135 @@
+"""Monthly cohorts to a trained challenger, and the challenger to a settled champion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from fiel.core import Core
+from fiel.lake import Lake
+from fiel.models.cohorts import CohortSplit, monthly_as_of, split_cohorts
+from fiel.models.labels import outcome
+from fiel.models.record import EVALUATION_FILE, as_training, read_evaluation, training_fingerprint
+from fiel.models.retraining import train
+from fiel.models.settlement import Settlement, settle
+from fiel.program import Program
+from fiel.reports.model_card import card_json, settled_card, trained_card
+from fiel.reports.page import model_plots
+from fiel.reports.tables import markdown_table
+from tasks.artifacts import leave_markdown
+from tasks.context import Context, opened
+from tasks.features import feature_inputs
+
+
+@task(name="cohort dates", cache_policy=NO_CACHE)
+def cohort_dates(program: str, as_of: date) -> list[date]:
+    """The monthly cohorts that a training at `as_of` uses."""
+    with opened(program) as context:
+        return list(_split(Core.open(context.lake), context.program, as_of).dates)
+
+
+@task(name="train", cache_policy=NO_CACHE)
+def train_challenger(program: str, as_of: date) -> dict[str, Any]:
+    """Train on the cohorts that had matured at `as_of` and log it to MLflow; a training that is there is not repeated."""
+    with opened(program) as context:
+        core = Core.open(context.lake)
+        split = _split(core, context.program, as_of)
+        mark = training_fingerprint(context.program, feature_inputs(core, context.program), split.dates)
+        log = get_run_logger()
+        found = context.registry.find(mark)
+        if found is not None:
+            log.info("trained before from the same rows, rules and code: version %s", found.version)
+            return {"version": found.version, "run": found.run_id, "uri": context.registry.uri, "trained": False}
+        snapshots = _cohorts(context.lake, split.dates)
+        log.info("training on %s rows of %d cohorts", f"{snapshots.height:,}", len(split.dates))
+        learned = train(snapshots, outcome(core, split.dates, context.program), context.program, split=split)
+        training = as_training(
+            learned,
+            fingerprint=mark,
+            as_of=as_of,
+            known_through=core.known_through,
+            table_versions=core.versions | {"feat_snapshot": context.lake.version("feat_snapshot") or 0},
+            example=snapshots.head(5),
+            files=model_plots(trained_card(learned), context.program, as_of),
+        )
+        info = context.registry.log_training(training)
+        log.info(
+            "version %s: out-of-time AUC %.3f (stage rule %.3f)",
+            info.version,
+            learned.evaluation.value("oot", "auc") or float("nan"),
+            learned.evaluation.value("oot", "auc", "stage_rule") or float("nan"),
+        )
+        return {"version": info.version, "run": info.run_id, "uri": context.registry.uri, "trained": True}
+
+
+@task(name="promote", cache_policy=NO_CACHE)
+def promote_challenger(program: str, as_of: date, version: str, override: str | None) -> dict[str, Any]:
+    """Compare the challenger with the champion and promote it if every gate lets it; what was decided, and why."""
+    with opened(program) as context:
+        core = Core.open(context.lake)
+        dates = _split(core, context.program, as_of).dates
+        settlement = settle(
+            context.registry,
+            context.store,
+            version,
+            _cohorts(context.lake, dates),
+            outcome(core, dates, context.program),
+            context.program,
+            by=context.provenance()["fiel_flow_run"],
+            at=datetime.now(UTC),
+            override=override,
+        )
+        decision = settlement.decision
+        get_run_logger().info("%s", decision.reason)
+        _keep_card(context, settlement, as_of)
+        leave_markdown(program, "promotion", _markdown(program, settlement), "Comparison, gates and decision")
+        return {
+            "action": decision.action,
+            "reason": decision.reason,
+            "champion": settlement.champion,
+            "challenger": settlement.challenger.version,
+            "changed": settlement.applied.row is not None,
+            "metrics": decision.metrics,
+        }
+
+
+def _split(core: Core, program: Program, as_of: date) -> CohortSplit:
+    return split_cohorts(monthly_as_of(core.first_day, as_of, program), program, as_of)
+
+
+def _cohorts(lake: Lake, dates: Sequence[date]) -> pl.DataFrame:
+    """The population's rows of these snapshots, in order of date and customer."""
+    rows = lake.scan("feat_snapshot").filter(pl.col("as_of").is_in(list(dates)), pl.col("in_population"))
+    return rows.collect().sort("as_of", "customer_id")
+
+
+def _keep_card(context: Context, settlement: Settlement, as_of: date) -> None:
+    """The report's model card of this comparison; one that compared nothing does not replace one that did."""
+    address = context.lake.file_path("models", f"{as_of}.json")
+    if settlement.decision.rule == "none" and context.lake.get(address) is not None:
+        return
+    info = settlement.challenger
+    evaluation = read_evaluation(context.registry.run_file(info.run_id, EVALUATION_FILE))
+    champion = context.registry.version(settlement.champion)
+    run = f"MLflow {context.registry.uri}, run {info.run_id}"
+    card = settled_card(settlement, champion, evaluation, context.program, as_of, run)
+    context.lake.put(address, card_json(card))
+
+
+def _markdown(program: str, settlement: Settlement) -> str:
+    decision = settlement.decision
+    gates = decision.gate_table()
+    return "\n\n".join(
+        [
+            f"# {program}: {decision.action}",
+            f"{decision.reason}.",
+            f"Champion in force: version {settlement.champion}.",
+            markdown_table(gates) if gates.height else "No gates were needed.",
+        ]
+    )

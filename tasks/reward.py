@@ -1,0 +1,108 @@
+"""Scores to a plan, and the plan to a paid cycle."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from fiel.actions.cycle import apply_cycle as pay
+from fiel.actions.incentives import plan
+from fiel.actions.merges import merges_of
+from fiel.actions.summary import PlanResult
+from fiel.core import Core
+from fiel.reports.tables import markdown_table
+from tasks.artifacts import leave_link, leave_markdown
+from tasks.context import Context, opened
+
+
+@task(name="plan", cache_policy=NO_CACHE)
+def plan_cycle(program: str, as_of: date) -> dict[str, Any]:
+    """Plan the cycle and write it to out_plan; cost, winners, exclusions by reason, budget left. Nothing is paid."""
+    with opened(program) as context:
+        made = current_plan(context, as_of)
+        summary = made.summary
+        context.lake.replace("out_plan", made.frame, as_of, context.provenance(digest=summary.digest))
+        get_run_logger().info(
+            "%d grants for %s points, %d held out, budget left %s points",
+            summary.granted,
+            f"{summary.rewards_points:,}",
+            summary.held_out,
+            f"{summary.budget_left_points:,}",
+        )
+        leave_markdown(program, "plan", _markdown(made), "The cycle's plan: cost, winners, reasons, budget")
+        return {"plan": summary.model_dump(mode="json")}
+
+
+@task(name="cycle is due", cache_policy=NO_CACHE)
+def cycle_is_due(program: str, as_of: date) -> bool:
+    """Whether the cycle may be paid now, or is already paid (then applying it only checks its export)."""
+    with opened(program) as context:
+        summary = current_plan(context, as_of).summary
+        if not (summary.payable or summary.already_applied):
+            get_run_logger().warning("planned, not paid: %s", summary.not_payable_because)
+        return summary.payable or summary.already_applied
+
+
+@task(name="apply", cache_policy=NO_CACHE)
+def apply_cycle(program: str, as_of: date) -> dict[str, Any]:
+    """Pay the plan: the ledger in one transaction, then the export, its manifest last. Again: nothing changes."""
+    with opened(program) as context:
+        core = Core.open(context.lake)
+        log = get_run_logger()
+        paid = pay(
+            current_plan(context, as_of),
+            context.store,
+            context.lake,
+            context.program,
+            by=context.provenance()["fiel_flow_run"],
+            at=datetime.now(UTC),
+            merges=merges_of(core["customers"].collect()),
+            steps=lambda step: log.info("%s", step),
+        )
+        if not paid.changed:
+            log.info("cycle %s was applied before: nothing changed", as_of)
+        leave_link(program, "manifest", paid.manifest.address, f"manifest of cycle {as_of}")
+        return {
+            "changed": paid.changed,
+            "grants": paid.cycle.grants,
+            "rewards_points": paid.cycle.rewards_points,
+            "manifest": paid.manifest.address,
+            "manifest_sha256": paid.manifest.sha256,
+        }
+
+
+def current_plan(context: Context, as_of: date) -> PlanResult:
+    """The plan as the ledger stands now; it is made again rather than trusted from a table that could be older."""
+    core = Core.open(context.lake)
+    order = context.program.incentive.order
+    return plan(
+        context.lake.read("out_scores", as_of),
+        core["customers"].collect(),
+        context.store.ledger_view(context.program.name, as_of),
+        context.program,
+        as_of,
+        core.known_through,
+        context.lake.read("feat_snapshot", as_of) if order == "value_desc" else None,
+    )
+
+
+def _markdown(made: PlanResult) -> str:
+    found = made.summary
+    winners = made.grants.select("rank", "customer_id", "stage", "prob", "product", "points").head(20)
+    reasons = "\n".join(f"| {reason} | {count:,} |" for reason, count in found.by_reason.items())
+    amounts = " The amounts are invented placeholders." if found.invented else ""
+    return "\n\n".join(
+        [
+            f"# {found.program}: plan of {found.as_of}",
+            f"**{found.granted:,} grants, {found.rewards_points:,} {found.unit}**; {found.held_out:,} held out; budget "
+            f"left {found.budget_left_points:,} of {found.budget_points:,} {found.unit}.{amounts}",
+            found.not_payable_because or "The plan may be paid.",
+            "\n".join(["| reason | customers |", "| --- | ---: |", reasons]),
+            "## First winners",
+            markdown_table(winners),
+        ]
+    )
