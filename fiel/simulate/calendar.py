@@ -23,8 +23,8 @@ _WAVES = [
     (date(2024, 4, 15), 100, 5.0),
     (date(2024, 6, 3), 50, 8.0),
     (date(2025, 1, 27), 120, 6.0),
-    (date(2025, 2, 10), 100, 6.0),
-    (date(2025, 8, 25), 400, 4.0),
+    (date(2025, 2, 10), 70, 6.0),
+    (date(2025, 8, 25), 340, 4.0),
     (date(2025, 9, 29), 90, 5.0),
 ]
 _YEARLY_WAVES = [(1, 26, 130, 7.0), (8, 24, 260, 5.0)]  # before 2024 and from 2026 on
@@ -109,6 +109,6 @@ def make_calendar(draws: Draws, start: date, last: date) -> Calendar:
     other_joins = np.where(since_courses, 5.2 * noise * (1 + 0.5 * hype), 0.08 * live_joins)
     evening = draws.uniform("calendar/evening", number) < 0.08
     minute = np.where(evening, 19 * 60, 9 * 60) + (40 * draws.uniform("calendar/minute", number)).astype(np.int64)
-    pull = 0.22 * draws.normal("calendar/pull", number) + 0.9 * np.minimum(hype, 1.5)
+    pull = 0.22 * draws.normal("calendar/pull", number) + 0.6 * np.minimum(hype, 1.5)
     pull += np.select([weekday == 0, weekday == 5], [0.15, -1.0], 0.0)
     return Calendar(first, is_live, minute, pull, hype, live_joins, other_joins)

@@ -1,8 +1,9 @@
 """Who registers when, and on which days each person comes.
 
 Each person has a type (drop-in, casual, regular, core) that sets how likely they come to a stream while engaged and
-how soon they drift away. Engagement wanders from week to week; people leave, and some come back. The weekly state is
-hidden: the files show only what people did.
+how soon they drift away. Two hidden states wander from week to week: how often they come (drift) and how much they
+care (bond). Who cares stays longer, and takes part more while there, so what people do at a stream says more about
+their future than how often they come. People leave, and some come back.
 """
 
 from dataclasses import dataclass
@@ -14,22 +15,26 @@ import numpy.typing as npt
 from fiel.simulate.calendar import REFERENCE_DAYS, Calendar, day_number
 from fiel.simulate.draws import Draws, Floats, Ints
 
+_Rows = tuple[Ints, Ints, Floats, Floats, npt.NDArray[np.bool_]]  # the columns of Attendance
+
 LIVE, COURSE_ONLY, NEVER_ACTIVE = 0, 1, 2
 COURSES_FROM = day_number(date(2025, 2, 4))  # the course platform's first day
 
 # One column for each type: drop-in, casual, regular, core.
-_TYPE_SHARE = np.array([0.548, 0.315, 0.088, 0.049])
-_LOG_ODDS = np.array([-3.62, -1.37, 0.95, 1.52])
+_TYPE_SHARE = np.array([0.5, 0.363, 0.094, 0.043])
+_LOG_ODDS = np.array([-3.07, -0.82, 0.68, 2.1])
 _LOG_ODDS_SPREAD = np.array([0.7, 0.7, 0.7, 0.7])
-_LEAVE_WEEKLY = np.array([0.110, 0.145, 0.078, 0.104])
-_LEAVE_EARLY = np.array([0.30, 0.30, 0.15, 0.10])  # in the week after the first
-_RETURN_WEEKLY = np.array([0.0043, 0.0171, 0.0040, 0.0307])
-_STAYS_AFTER_RETURN = np.array([0.03, 0.13, 0.38, 0.81])
-_WAVE_SHIFT = 0.25  # who comes with a wave is more often a drop-in
-_LAUNCH_SHIFT = 0.25  # who was there at the launch is less often one
+_LEAVE_WEEKLY = np.array([0.105, 0.1804, 0.0662, 0.0505])
+_LEAVE_EARLY = np.array([0.3208, 0.3036, 0.1543, 0.0409])  # in the week after the first
+_RETURN_WEEKLY = np.array([0.004, 0.0259, 0.0074, 0.0288])
+_STAYS_AFTER_RETURN = np.array([0.0328, 0.1094, 0.3385, 0.8104])
+_WAVE_SHIFT = 0.166  # who comes with a wave is more often a drop-in
+_LAUNCH_SHIFT = 0.323  # who was there at the launch is less often one
 _LAUNCH_DAYS = 20
-_DRIFT_KEEP = 0.885
-_DRIFT_STEP = 0.507
+_BOND_KEEP = 0.93
+_BOND_ON_LEAVING = 0.9
+_DRIFT_KEEP = 0.879
+_DRIFT_STEP = 0.529
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,6 @@ class Registrations:
 
     def __len__(self) -> int:
         return len(self.day)
-
 
     def until(self, day: int) -> "Registrations":
         """Those who registered up to and with that day."""
@@ -57,6 +61,7 @@ class Attendance:
     customer: Ints
     day: Ints
     level: Floats  # log odds of coming to a stream in that week
+    bond: Floats  # how much they care in that week, standard normal
     is_owl: npt.NDArray[np.bool_]  # the one visitor in the small hours that every day has
 
 
@@ -124,8 +129,9 @@ def attendance(
     engaged = np.zeros(len(number), dtype=bool)
     short = np.zeros(len(number), dtype=bool)  # back for a look only
     drift = np.zeros(len(number))
+    bond = draws.normal("person/bond", number)
     away = np.zeros(len(number))
-    rows: list[tuple[Ints, Ints, Floats, npt.NDArray[np.bool_]]] = []
+    rows: list[_Rows] = []
     first_week, last_week = (calendar.first + 3) // 7, (int(calendar.days[-1]) + 3) // 7
     last_day = int(calendar.days[-1])
     known = 0
@@ -139,7 +145,7 @@ def attendance(
         n = number[:known]
         u = draws.uniform("week/state", n, week)
         studying = (studies_from[:known] >= 0) & (monday >= studies_from[:known]) & (monday < studies_from[:known] + 70)
-        cold = np.exp(-0.55 * np.clip(drift[:known], -2, 2))
+        cold = np.exp(-0.55 * np.clip(drift[:known], -2, 2) - _BOND_ON_LEAVING * bond[:known] - 0.4 * _BOND_ON_LEAVING)
         early = np.where((joined[:known] + 3) // 7 == week - 1, _LEAVE_EARLY[kind[:known]], 0.0)
         leaving = np.where(short[:known], 0.75, leave[:known] * cold * np.where(studying, 0.6, 1.0) + early)
         returning = back[:known] * (1 + 2.5 * hype) / (1 + away[:known] / 30) * live_days.any()
@@ -150,6 +156,8 @@ def attendance(
         short[:known] = np.where(returns, ~stays, short[:known] & ~leaves)
         away[:known] = np.where(engaged[:known], 0, away[:known] + 1)
         drift[:known] = _DRIFT_KEEP * drift[:known] + _DRIFT_STEP * draws.normal("week/drift", n, week)
+        step = np.sqrt(1 - _BOND_KEEP**2) * draws.normal("week/bond", n, week)
+        bond[:known] = _BOND_KEEP * bond[:known] + step
         # people who join in this week
         arrived = int(np.searchsorted(joined, days[-1], side="right"))
         engaged[known:arrived] = True
@@ -169,15 +177,13 @@ def attendance(
             pick = choices[(draws.uniform("week/look", number[who[look]], week) * len(choices)).astype(np.int64)]
             comes[np.flatnonzero(look), pick] = True
         at, column = np.nonzero(comes)
-        rows.append((number[who[at]], days[column], level[at], np.zeros(len(at), dtype=bool)))
+        rows.append((number[who[at]], days[column], level[at], bond[who[at]], np.zeros(len(at), dtype=bool)))
         if owls:
             rows.append(_owls(draws, number, joined, usual, who, days, known))
     return _by_customer(rows)
 
 
-def _owls(
-    draws: Draws, number: Ints, joined: Ints, usual: Floats, who: Ints, days: Ints, known: int
-) -> tuple[Ints, Ints, Floats, npt.NDArray[np.bool_]]:
+def _owls(draws: Draws, number: Ints, joined: Ints, usual: Floats, who: Ints, days: Ints, known: int) -> _Rows:
     """One visitor in the small hours of each day, mostly somebody who comes often."""
     chosen, at = [], []
     for day in days.tolist():
@@ -190,16 +196,14 @@ def _owls(
             chosen.append(int(awake[np.argmin(race)]))
             at.append(day)
     index = np.array(chosen, dtype=np.int64)
-    return number[index], np.array(at, dtype=np.int64), usual[index], np.ones(len(index), dtype=bool)
+    level, bond = usual[index], np.zeros(len(index))
+    return number[index], np.array(at, dtype=np.int64), level, bond, np.ones(len(index), dtype=bool)
 
 
-def _by_customer(rows: list[tuple[Ints, Ints, Floats, npt.NDArray[np.bool_]]]) -> Attendance:
-    """The weeks' rows in one, by customer and day; an owl who comes again by day keeps one row."""
-    if not rows:
-        none = np.zeros(0, dtype=np.int64)
-        return Attendance(none, none, np.zeros(0), np.zeros(0, dtype=bool))
+def _by_customer(rows: list[_Rows]) -> Attendance:
+    """The weeks' rows in one, by customer and day; who comes both in the small hours and by day has two rows."""
     customer, day = np.concatenate([r[0] for r in rows]), np.concatenate([r[1] for r in rows])
-    level, owl = np.concatenate([r[2] for r in rows]), np.concatenate([r[3] for r in rows])
+    level, bond = np.concatenate([r[2] for r in rows]), np.concatenate([r[3] for r in rows])
+    owl = np.concatenate([r[4] for r in rows])
     order = np.lexsort((owl, day, customer))
-    customer, day, level, owl = customer[order], day[order], level[order], owl[order]
-    return Attendance(customer, day, level, owl)
+    return Attendance(customer[order], day[order], level[order], bond[order], owl[order])

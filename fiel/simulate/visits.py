@@ -66,16 +66,18 @@ def _streaks(customer: Ints, order: Ints, present: npt.NDArray[np.bool_]) -> npt
 def _streams(draws: Draws, calendar: Calendar, people: Registrations, visits: Attendance) -> list[pl.DataFrame]:
     """Transactions at streams: attendance list, streaks, chat, loot, exchange, spends (not yet checked)."""
     live = calendar.is_live[visits.day - calendar.first] & ~visits.is_owl
-    c, day, level = visits.customer[live], visits.day[live], visits.level[live]
+    c, day, level, bond = visits.customer[live], visits.day[live], visits.level[live], visits.bond[live]
     taste = draws.normal("person/chat", c)
     start = calendar.live_start_minute[day - calendar.first].astype(np.float64)
     length = np.where(start > 720, 140.0, 180.0)
     arrive = start + 0.9 * length * draws.uniform("visit/arrive", c, day) ** 1.8
-    stay = 1 / (1 + np.exp(-(0.9 + 0.6 * level + 0.4 * taste + 1.2 * draws.normal("visit/stay", c, day))))
+    stay = 1 / (1 + np.exp(-(0.9 + 0.5 * level + 0.4 * taste + 0.8 * bond + 1.0 * draws.normal("visit/stay", c, day))))
     leave = arrive + np.maximum((start + length - arrive) * stay, 1.0)
     signs = draws.uniform("person/signs", c) < 0.90
     present = draws.uniform("visit/signs", c, day) < np.where(signs, 0.95, 0.15)
-    chats = np.exp(0.55 + 0.45 * level + 0.8 * taste + 0.9 * draws.normal("visit/chat", c, day)).astype(np.int64)
+    chats = np.exp(0.40 + 0.45 * level + 0.6 * taste + 0.7 * bond + 0.8 * draws.normal("visit/chat", c, day)).astype(
+        np.int64
+    )
     chats = np.minimum(np.maximum(chats, (~present).astype(np.int64)), 120)
     sign_at = np.minimum(arrive + 8 * draws.uniform("visit/sign at", c, day), leave)
     streak = _streaks(c, np.cumsum(calendar.is_live, dtype=np.int64)[day - calendar.first], present)
@@ -95,7 +97,9 @@ def _streams(draws: Draws, calendar: Calendar, people: Registrations, visits: At
     joins = (day == people.day[c]) & (draws.uniform("visit/failed", c) < 0.04)
     failed_at = local_ms(day, arrive)[joins] - 20_000
     result.append(_batch(c[joins], day[joins], failed_at, _FAILED, catalogue.JOIN_FAILED, 1, 1))
-    plays = (draws.uniform("person/plays", c) < 0.25) & (draws.uniform("visit/loot", c, day) < 1 / (1 + np.exp(-level)))
+    plays = (draws.uniform("person/plays", c) < 0.25) & (
+        draws.uniform("visit/loot", c, day) < 1 / (1 + np.exp(-level - bond))
+    )
     loot = 10 + (190 * draws.uniform("visit/loot points", c[plays], day[plays]) ** 2).astype(np.int64)
     result.append(_batch(c[plays], day[plays], local_ms(day, leave)[plays], _LOOT, catalogue.LOOT, 1, loot))
     u = draws.uniform("visit/exchange", c, day)
@@ -107,14 +111,14 @@ def _streams(draws: Draws, calendar: Calendar, people: Registrations, visits: At
     back_at = local_ms(day[swaps] + 2, 615 + 30 * draws.uniform("visit/refund at", c[swaps], day[swaps]))
     result.append(_batch(c[swaps][refunded], day[swaps][refunded] + 2, back_at[refunded], _REFUND, catalogue.REFUND,
                          hundreds[refunded], -100))  # fmt: skip
-    return result + _wishes(draws, c, day, level, local_ms(day, 0.3 * arrive + 0.7 * leave))
+    return result + _wishes(draws, c, day, level + bond, local_ms(day, 0.3 * arrive + 0.7 * leave))
 
 
-def _wishes(draws: Draws, c: Ints, day: Ints, level: Floats, at_ms: Ints) -> list[pl.DataFrame]:
+def _wishes(draws: Draws, c: Ints, day: Ints, zeal: Floats, at_ms: Ints) -> list[pl.DataFrame]:
     """What people want to spend points on, whether or not they can afford it."""
     u = draws.uniform("visit/wish", c, day)
     fan = draws.uniform("person/plays", c) < 0.25
-    keen = 1 / (1 + np.exp(-level))
+    keen = 1 / (1 + np.exp(-zeal))
     ponei = u < 0.03 * keen
     item = (u > 0.1) & (u < 0.1 + np.where(fan, 0.10, 0.008))
     food = (u > 0.3) & (u < 0.3 + 0.03 + 0.04 * keen)

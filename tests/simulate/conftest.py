@@ -1,7 +1,6 @@
 """A community of the real size, simulated once, and its tables as plain frames."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pytest

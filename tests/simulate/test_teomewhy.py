@@ -138,8 +138,8 @@ def test_course_users_are_linked_or_not_in_real_proportions(community: Community
     assert links["idUsuario"].is_unique().all()
     assert links["idTMWCliente"].is_unique().all()
     assert links["idTMWCliente"].is_in(community.clients["idCliente"].implode()).all()
-    users = pl.concat(read_table(made, table).select("idUsuario")
-                      for table in ("cursos_episodios_completos", "habilidades_usuarios", "recompensas_usuarios"))  # fmt: skip
+    used = ("cursos_episodios_completos", "habilidades_usuarios", "recompensas_usuarios")
+    users = pl.concat(read_table(made, table).select("idUsuario") for table in used)
     linked = users.unique().join(links, on="idUsuario", how="semi").height / users["idUsuario"].n_unique()
     assert 0.25 < linked < 0.45  # 976 of 2,919
     silent = links.join(users, on="idUsuario", how="anti").height / links.height
