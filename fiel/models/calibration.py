@@ -3,8 +3,8 @@
 The check is Cox's (1958): the outcome is regressed on the log odds of the prediction. A calibrated model has slope 1
 (its odds are neither too bold nor too shy) and, with the slope held at 1, intercept 0 (its mean is right). Intervals
 come from a variance that is robust to a customer's rows being alike. Rows of one cohort are alike too: a good or a
-bad month moves everyone. How much, is measured on the folds and on validation (`cohort_spread`) and widens the interval of the
-intercept, else every second month would ask for a correction that the next month takes back.
+bad month moves everyone. How much, is measured on the folds and on validation (`cohort_spread`) and widens the
+interval of the intercept, else every second month would ask for a correction that the next month takes back.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 Nothing outside train is looked at. Every trial is the mean log loss over the folds with early stopping; the recipe
 then gets a fixed number of trees, so that the refit on more rows needs no judge: the median over the folds, in
 proportion to the rows, because the folds are fitted on part of train and more rows carry more trees.
+
+With a few hundred rows a month the best of many trials is partly luck, so a trial replaces the default parameters only
+where its gain on the folds is larger than its standard error (Breiman et al. 1984, the one-standard-error rule).
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import numpy as np
 import polars as pl
 from catboost import Pool
 
+from fiel.errors import ProgramError
+from fiel.features.groups import GROUPS
 from fiel.models.calibration import sigmoid
 from fiel.models.classifier import DEFAULT_PARAMS, Recipe, check_device, fit_with_early_stopping, in_order, pool
 from fiel.models.cohorts import rolling_folds
@@ -124,16 +129,16 @@ def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search
     best = _try("default", base, folds)
     tried, dropped = [best], []
     for group in program.features.optional_groups:
-        columns = columns_of_group(group, best.recipe.features)
+        columns = columns_of_group(group, best.recipe.features, program)
         if columns and len(columns) < len(best.recipe.features):
             without = _try(f"without {group}", best.recipe.without(columns), folds)
             tried.append(without)
             if without.log_loss <= best.log_loss:
                 best = without
                 dropped.append(group)
-    for trial in _trials(best.recipe, folds, program):
-        tried.append(trial)
-        best = min(best, trial, key=lambda found: found.log_loss)
+    tried.extend(_trials(best.recipe, folds, program))
+    found = min(tried, key=lambda trial: trial.log_loss)
+    best = found if _is_convincing(found, best, folds) else best
     growth = frame.height / fmean(fold.fit.height for fold in folds)
     trees = max(FEWEST_ITERATIONS, round(median(best.iterations) * growth))
     return Search(
@@ -145,9 +150,14 @@ def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search
     )
 
 
-def columns_of_group(group: str, features: Sequence[str]) -> set[str]:
-    """Which of `features` belong to the feature group `group`, by the schema of its table."""
-    table = TABLES[f"feat_{group}"]
+def columns_of_group(group: str, features: Sequence[str], program: Program) -> set[str]:
+    """Which of `features` belong to the feature group `group`, by its table's schema; ProgramError if it is unknown."""
+    if group not in GROUPS:
+        raise ProgramError(
+            f"program {program.name}, field `features.optional_groups`: no feature group {group!r}; "
+            f"known are: {', '.join(GROUPS)}"
+        )
+    table = TABLES[GROUPS[group].table]
     return {
         name for name in features if name in table.declared or any(pattern.matches(name) for pattern in table.patterns)
     }
@@ -221,6 +231,20 @@ def _trials(recipe: Recipe, folds: Sequence[_FoldRows], program: Program) -> lis
         done.append(_try_pools("trial", recipe.with_params({**DEFAULT_PARAMS, **params}), pools))
         study.tell(asked, done[-1].log_loss)
     return done
+
+
+def _is_convincing(trial: _Trial, best: _Trial, folds: Sequence[_FoldRows]) -> bool:
+    """Whether `trial` beats `best` by more than the standard error of the difference, rows summed by customer."""
+    if trial.log_loss >= best.log_loss:
+        return False
+    judged = pl.concat([in_order(fold.judge).select("customer_id", "label") for fold in folds])
+    labels = judged["label"].to_numpy().astype(np.float64)
+    better = log_losses(labels, sigmoid(np.concatenate(best.raw))) - log_losses(
+        labels, sigmoid(np.concatenate(trial.raw))
+    )
+    _, owner = np.unique(judged["customer_id"].to_numpy(), return_inverse=True)
+    sums = np.bincount(owner, better - better.mean())
+    return bool(better.mean() > np.sqrt(np.sum(sums**2)) / len(better))
 
 
 def _history(tried: Sequence[_Trial], best: _Trial) -> pl.DataFrame:
