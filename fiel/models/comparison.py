@@ -51,8 +51,14 @@ def evidence(
     `snapshots` hold the challenger's training and out-of-time cohorts, `labels` their outcomes. The stage rule is
     fitted on the rows that the challenger was trained on. A champion that has seen outcomes from after the first
     out-of-time cohort is not comparable: its recipe is refitted (`refit`) on the challenger's training rows. A champion
-    whose columns are gone is stood in for by the stage rule. CohortError when cohorts are missing.
+    whose columns are gone is stood in for by the stage rule. CohortError when cohorts are missing, or when the
+    challenger itself has seen the rows that judge it.
     """
+    if has_seen(challenger, challenger.oot_as_of, program):
+        raise CohortError(
+            f"version {challenger.version} was trained on outcomes from after its first out-of-time cohort "
+            f"{min(challenger.oot_as_of)}: nothing it does there can be believed; train it on earlier cohorts"
+        )
     labelled = snapshots.filter(pl.col("in_population")).join(labels, on=["customer_id", "as_of"], how="inner")
     trained = _cohorts(labelled, challenger.trained_as_of, "training")
     oot = _cohorts(labelled, challenger.oot_as_of, "out-of-time")

@@ -47,6 +47,7 @@ def promote(
             f"with {decision.from_version}: someone promoted meanwhile; run retrain again"
         )
     if decision.action == "keep" and override is None:
+        registry.describe(decision.to_version, decision.reason)
         registry.set_alias(CHALLENGER, decision.to_version)
         return Applied(current or "", None)
     row = PromotionRow(
@@ -81,8 +82,8 @@ def rollback(registry: Registry, ledger: Store, *, by: str, at: datetime, reason
     line = champions(rows)
     if len(line) < 2:
         raise RegistryError(
-            f"{registry.name} has no version to roll back to: {len(line)} champion so far. Retrain, or promote another "
-            "version with a reason"
+            f"{registry.name} has no version to roll back to (champions so far: {len(line)}): retrain, or promote "
+            "another version with a reason"
         )
     current, previous = line[-1], line[-2]
     row = PromotionRow(
@@ -118,6 +119,7 @@ def _apply(registry: Registry, ledger: Store, row: PromotionRow) -> Applied:
             f"version {row.to_version} of {registry.name} has digest {model.digest[:12]}, not {row.digest[:12]} as "
             "when it was compared: nothing was promoted; run retrain again"
         )
+    registry.describe(row.to_version, row.reason if row.override is None else f"{row.reason}; forced: {row.override}")
     added = ledger.append_promotion(row)
     registry.set_alias(CHAMPION, row.to_version)
     if registry.alias(CHALLENGER) == row.to_version:

@@ -7,6 +7,7 @@ which alone says who the champion is; the alias follows it.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ class VersionInfo:
     recipe_digest: str
     run_id: str
     as_of: date
+    known_through: date
+    table_versions: Mapping[str, int]
     trained_as_of: tuple[date, ...]
     oot_as_of: tuple[date, ...]
     created_at: datetime
@@ -118,6 +121,14 @@ class Registry:
                     "to another registry than before"
                 ) from error
 
+    def run_file(self, run_id: str, path: str) -> bytes:
+        """A file that was logged beside a model; RegistryError if the run has none under that path."""
+        with (
+            self._door(f"file {path} of run {run_id} cannot be read"),
+            self._tracking.download(f"runs:/{run_id}/{path}") as found,
+        ):
+            return found.read_bytes()
+
     # -- loading
 
     def load(self, version: str) -> LoadedModel:
@@ -188,6 +199,11 @@ class Registry:
             else:
                 self._tracking.client.set_registered_model_alias(self.name, alias, version)
 
+    def describe(self, version: str, text: str) -> None:
+        """Show `text` beside a version in MLflow: why it was promoted or not."""
+        with self._door(f"version {version} cannot be described"):
+            self._tracking.client.update_model_version(self.name, version, description=text)
+
     def reconcile(self) -> PromotionRow | None:
         """The ledger's newest row, after the champion alias was pointed to its version; None without ledger or row.
 
@@ -249,19 +265,15 @@ class Registry:
             "known_through": training.known_through.isoformat(),
             "trained_as_of": ",".join(day.isoformat() for day in training.trained_as_of),
             "oot_as_of": ",".join(day.isoformat() for day in training.oot_as_of),
+            "table_versions": json.dumps(dict(training.table_versions), sort_keys=True),
             "code_version": code_version(),
             "simulated": str(self.program.simulated).lower(),
             **training.tags,
         }
-        about = {
-            "recipe.json": as_json(training.recipe),
-            "table_versions.json": as_json(training.table_versions),
-        }
         metrics = {name: value for name, value in training.metrics.items() if value is not None}
-        tables = {f"table_version.{name}": version for name, version in sorted(training.table_versions.items())}
         with self._tracking.run(f"{training.kind} {training.as_of}", facts) as run_id:
-            self._tracking.log_values(run_id, {**training.params, **tables}, metrics)
-            self._tracking.log_files(run_id, {**training.files, **about})
+            self._tracking.log_values(run_id, training.params, metrics)
+            self._tracking.log_files(run_id, {**training.files, "recipe.json": as_json(training.recipe)})
             logged = log_model(training)
         with self._tracking.download(logged.model_uri) as folder:
             digest = read_model(folder, training.kind)[1]
@@ -291,6 +303,8 @@ def _info(item: Any) -> VersionInfo:
         recipe_digest=tags["recipe_digest"],
         run_id=item.run_id,
         as_of=date.fromisoformat(tags["as_of"]),
+        known_through=date.fromisoformat(tags["known_through"]),
+        table_versions=json.loads(tags["table_versions"]),
         trained_as_of=_dates(tags["trained_as_of"]),
         oot_as_of=_dates(tags["oot_as_of"]),
         created_at=datetime.fromtimestamp(item.creation_timestamp / 1_000, UTC),

@@ -90,7 +90,8 @@ def test_metrics_files_and_versions_are_logged(registry: Registry, tmp_path: Pat
     info = registry.log_training(worlds.training())
     run = mlflow.MlflowClient(registry.uri).get_run(info.run_id)
     assert run.data.metrics == {"oot.auc": 0.81, "oot.log_loss": 0.4}
-    assert run.data.params["table_version.feat_snapshot"] == "3"
+    assert run.data.params == {"depth": "3"}
+    assert info.table_versions == {"feat_snapshot": 3, "core_events": 2}
     assert artifact(tmp_path, "gains.json").read_bytes() == b"{}"
     assert artifact(tmp_path, "input_example.json").is_file()
     assert "active_days_d28" in artifact(tmp_path, "MLmodel").read_text()

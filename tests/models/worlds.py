@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from catboost import CatBoostClassifier
 
 from fiel.models.artifact import Training
 from fiel.models.classifier import Recipe, fit
@@ -46,8 +48,8 @@ def rows(count: int = 600, as_of_dates: tuple[date, ...] = OOT, seed: int = 1) -
     frames = []
     for as_of in as_of_dates:
         stage = rng.choice(STAGES[:-1], count)
-        active = np.where(stage == "fiel", rng.integers(4, 20, count), rng.integers(1, 6, count))
-        odds = -2.5 + 0.18 * active + 0.8 * (stage == "fiel")
+        active = rng.integers(1, 20, count)
+        odds = -3.5 + 0.25 * active + 0.8 * (stage == "fiel")
         frames.append(
             pl.DataFrame(
                 {
@@ -70,6 +72,16 @@ def stage_rule() -> StageRule:
     return StageRule.fit(train["stage"], train["label"])
 
 
+@cache
+def _fitted(recipe: Recipe) -> CatBoostClassifier:
+    return fit(recipe, rows(as_of_dates=TRAINED, seed=2))
+
+
+def fitted(**fields: object) -> CatBoostClassifier:
+    """A small model; `fields` change its recipe."""
+    return _fitted(Recipe(**{**RECIPE.__dict__, "categorical": ("stage",), **fields}))
+
+
 def training(
     model: object = None,
     fingerprint: str = "a" * 16,
@@ -81,7 +93,7 @@ def training(
     train = rows(as_of_dates=TRAINED, seed=2)
     recipe = Recipe(**{**RECIPE.__dict__, "iterations": iterations})
     return Training(
-        model=fit(recipe, train) if model is None else model,
+        model=_fitted(recipe) if model is None else model,
         fingerprint=fingerprint,
         recipe_digest=recipe_digest,
         as_of=date(2025, 10, 1),
@@ -90,7 +102,7 @@ def training(
         oot_as_of=OOT,
         table_versions={"feat_snapshot": 3, "core_events": 2},
         example=train,
-        recipe=recipe.to_dict(),
+        recipe={**recipe.to_dict(), "sigmoid": {"scale": 1.0, "bias": 0.0}},
         params={"depth": 3},
         metrics={"oot.auc": 0.81, "oot.log_loss": 0.4, "oot.profit": None},
         files={"plots/gains.json": b"{}"},
