@@ -17,6 +17,7 @@ _EVENT = ("customer_id", "occurred_at", "value", "origin")
 _LINE = ("product_id", "quantity", "value")
 _PRODUCT = ("product_name", "source_category")
 KINDS = ("merged", "vanished", "returned", "restated", "deleted", "renamed")
+_LINE_KINDS = ("restated", "deleted")
 MANY_GONE = 0.05
 """Share of the earlier events above which their absence is a warning: the version may be cut short."""
 
@@ -69,7 +70,7 @@ def compare(
         found += _changed_events(version, before, events, merged, vanished)
         found += _changed_lines(version, previous, lines, events)
     new = pl.concat(found)
-    counts = {kind: new.filter(pl.col("kind") == kind).height for kind in KINDS}
+    counts = _counts(new)
     counts["new_customers"] = customers.join(known, on="customer_id", how="anti").height
     counts["new_events"] = (added := events.join(before, on="event_id", how="anti")).height
     counts["late_events"] = added.filter(pl.col("day") <= previous.known_through).height
@@ -78,7 +79,7 @@ def compare(
         changes=pl.concat([previous["changes"].select(list(CHANGES)).collect(), new]),
         merged=_all_merges(known, merged, customers),
         counts=counts,
-        warnings=_warnings(counts, before.height, compare_values),
+        warnings=_warnings(before.join(events, on="event_id", how="anti").height, before.height, compare_values),
     )
 
 
@@ -230,16 +231,21 @@ def _change(
     ).cast(CHANGES)
 
 
-def _warnings(counts: dict[str, int], events_before: int, compare_values: bool) -> list[str]:
+def _counts(changes: pl.DataFrame) -> dict[str, int]:
+    """Changes by kind; those of event lines apart, so that `restated` counts events."""
+    of_lines = pl.col("table_name") == "core_event_lines"
+    counts = {kind: changes.filter((pl.col("kind") == kind) & ~of_lines).height for kind in KINDS}
+    lines = {f"{kind}_lines": changes.filter((pl.col("kind") == kind) & of_lines).height for kind in _LINE_KINDS}
+    return counts | lines
+
+
+def _warnings(gone: int, events_before: int, compare_values: bool) -> list[str]:
     told = []
     if not compare_values:
         told.append(
             "the program's rules changed since the last ingest: values are not comparable, so restated and deleted "
             "rows are not counted for this version"
         )
-    if counts["deleted"] > MANY_GONE * max(events_before, 1):
-        told.append(
-            f"{counts['deleted']:,} rows of the version before are gone from this one ({events_before:,} events then): "
-            "is it complete?"
-        )
+    if gone > MANY_GONE * events_before:
+        told.append(f"{gone:,} of the {events_before:,} events of the version before are gone: is this one complete?")
     return told

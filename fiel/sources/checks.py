@@ -14,6 +14,8 @@ from fiel.sources.rules import Sieve
 
 FEW_REJECTS = 10
 """A single table may hold up to this many rejected rows whatever their share of it is."""
+LONG_SILENCE_DAYS = 14
+"""Days without an event before the last one from which that one's date looks wrong."""
 
 
 def check_reject_share(sieve: Sieve, program: Program) -> None:
@@ -53,6 +55,7 @@ def warn_about(
     program: Program,
     products: pl.DataFrame,
     lines: pl.DataFrame,
+    events: pl.DataFrame,
     sieve: Sieve,
     known_through: date,
     previous: Core | None,
@@ -76,6 +79,12 @@ def warn_about(
             len(unmapped), "product categories are not in source.categories (kept as they are): " + ", ".join(unmapped)
         )
     sieve.warnings += comparison.warnings
+    last, before = [*events.get_column("day").unique().sort(descending=True).head(2), None][:2]
+    if before is not None and (last - before).days > LONG_SILENCE_DAYS:
+        sieve.warnings.append(
+            f"the last day of the data is {last}, {(last - before).days} days after the one before it: if that date is "
+            "wrong, so is everything that is computed up to it"
+        )
     if previous is not None and known_through < previous.known_through:
         sieve.warnings.append(
             f"this version is complete through {known_through}, the one before it through {previous.known_through}: "

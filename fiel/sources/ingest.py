@@ -21,7 +21,7 @@ from fiel.program import Program
 from fiel.settings import Settings
 from fiel.sources import event_table, kaggle, raw, teomewhy
 from fiel.sources.files import Wanted, by_patterns, resolve_files
-from fiel.sources.landing import Landing, clock, land_core
+from fiel.sources.landing import Landing, land_core
 from fiel.sources.reading import ENDINGS
 from fiel.sources.rules import Sieve
 from fiel.sources.version import SourcePart, SourceVersion
@@ -63,13 +63,12 @@ def resolve(
             f"program {program.name} names no source: give --source DIR (or s3://bucket/prefix), or set source.path or "
             "source.kaggle in the program file"
         )
-    parts, stamps = [], []
-    for handle in program.source.kaggle:
-        newest = kaggle.newest_version(handle.handle, patience)
-        parts.append(SourcePart(handle.name, str(newest.number), f"kaggle:{handle.handle}"))
-        stamps.append(newest.published_at)
-    known = [stamp for stamp in stamps if stamp is not None]
-    return SourceVersion.of(tuple(parts), max(known) if len(known) == len(stamps) else None)
+    return SourceVersion.of(
+        tuple(
+            SourcePart(part.name, str(kaggle.newest_version(part.handle, patience)), f"kaggle:{part.handle}")
+            for part in program.source.kaggle
+        )
+    )
 
 
 def fingerprint(program: Program, version: SourceVersion) -> str:
@@ -94,12 +93,12 @@ def read_and_normalise(
 ) -> Landing:
     """The core tables of a landed version, compared with the `previous` core; writes nothing.
 
-    `now` (naive UTC, default the clock) is the moment after which an event is wrong, unless the source says when it was
-    published. SourceError: a file, table or column is wrong. RejectShareError: too many rejected rows.
+    `now` (naive UTC, default the clock) is the moment after which an event must be wrong. SourceError: a file, table
+    or column is wrong. RejectShareError: too many rejected rows.
     """
     sieve = Sieve(version.version)
     folders = {part.name: Path(raw_folder) / part.name / part.version for part in version.parts}
-    moment = clock(version, now or datetime.now(UTC).replace(tzinfo=None))
+    moment = now or datetime.now(UTC).replace(tzinfo=None)
     if program.source.format == "teomewhy":
         parsed = teomewhy.read(program, folders, sieve, moment)
     else:

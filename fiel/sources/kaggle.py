@@ -61,16 +61,8 @@ class Patience:
     read_timeout: float = 60.0
 
 
-@dataclass(frozen=True)
-class DatasetVersion:
-    """The newest version of a data set, and when it was published (naive UTC; None if Kaggle does not say)."""
-
-    number: int
-    published_at: datetime | None
-
-
-def newest_version(handle: str, patience: Patience | None = None) -> DatasetVersion:
-    """The newest version of the data set `OWNER/DATASET`, by one small API call.
+def newest_version(handle: str, patience: Patience | None = None) -> int:
+    """Number of the newest version of the data set `OWNER/DATASET`, by one small API call.
 
     SourceAccessError: refused or not found. SourceUnavailableError: still failing after the last attempt.
     """
@@ -79,15 +71,12 @@ def newest_version(handle: str, patience: Patience | None = None) -> DatasetVers
     request = ApiGetDatasetRequest()
     request.owner_slug, request.dataset_slug = parsed.owner, parsed.dataset
 
-    def ask() -> DatasetVersion:
+    def ask() -> int:
         with _client(patience) as client:
             answer = client.datasets.dataset_api_client.get_dataset(request)
         if not answer.current_version_number:
             raise SourceAccessError(f"Kaggle data set {handle} has no version to download yet")
-        stamp = answer.last_updated
-        if stamp is not None and stamp.tzinfo is not None:
-            stamp = stamp.astimezone(UTC).replace(tzinfo=None)
-        return DatasetVersion(int(answer.current_version_number), stamp)
+        return int(answer.current_version_number)
 
     return _with_retries(ask, f"Kaggle data set {handle}", patience)
 

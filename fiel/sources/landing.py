@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -106,7 +106,7 @@ def land_core(
     comparison = compare(
         version.version, customers, events, lines, parsed["products"], previous, compare_values=same_rules
     )
-    warn_about(comparison, program, products, parsed["lines"], sieve, known_through, previous)
+    warn_about(comparison, program, products, parsed["lines"], events, sieve, known_through, previous)
 
     tables = {
         "core_customers": comparison.customers,
@@ -250,8 +250,3 @@ def _counts(sieve: Sieve, tables: dict[str, pl.DataFrame], comparison: Compariso
 
 
 _NOT_KEPT = ("core_rejected", "core_changes")
-
-
-def clock(version: SourceVersion, now: datetime) -> datetime:
-    """The moment after which an event of this version must be wrong: its publication, else the ingest's own time."""
-    return version.published_at or now

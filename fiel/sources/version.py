@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,12 @@ class SourcePart:
 
 @dataclass(frozen=True)
 class SourceVersion:
-    """A source version: `loyalty-system=12;education-platform=7`, or `files=<12 hex digits>`.
-
-    `published_at` (naive UTC) is the moment after which the version cannot hold events, where the source says it.
-    """
+    """A source version: `loyalty-system=12;education-platform=7`, or `files=<12 hex digits>`."""
 
     version: str
     parts: tuple[SourcePart, ...]
-    published_at: datetime | None = None
 
     @classmethod
-    def of(cls, parts: tuple[SourcePart, ...], published_at: datetime | None = None) -> SourceVersion:
+    def of(cls, parts: tuple[SourcePart, ...]) -> SourceVersion:
         """The version made of `parts`."""
-        return cls(";".join(f"{part.name}={part.version}" for part in parts), parts, published_at)
+        return cls(";".join(f"{part.name}={part.version}" for part in parts), parts)
