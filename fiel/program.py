@@ -291,7 +291,7 @@ class Incentive(Strict):
     balance_floor_points: int = Field(0, description="A balance never falls below this by a penalty.")
     exclude_stages: tuple[str, ...] = Field((), description="Stages that are never granted anything.")
     exclude_customers: tuple[str, ...] = Field((), description="Customer ids that are never granted anything.")
-    max_score_age_days: int = Field(3, ge=0, description="Scores older than this at planning are refused.")
+    max_score_age_days: int = Field(3, ge=0, description="Older scores can be planned, never paid.")
 
     @model_validator(mode="after")
     def _buckets_disjoint(self) -> Incentive:

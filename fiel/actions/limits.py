@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from datetime import date, timedelta
+from decimal import Decimal
 
 import polars as pl
 
@@ -46,7 +46,7 @@ def reward_limit(policy: Incentive, history: LedgerView) -> tuple[str, int]:
     before = paid_rewards(history)
     if not before.is_empty():
         newest = int(before.get_column("rewards_points")[-1])
-        limits.append(("cap_growth", math.floor(policy.cap_growth_share * newest)))
+        limits.append(("cap_growth", int(Decimal(str(policy.cap_growth_share)) * newest)))
     return min(limits, key=lambda limit: limit[1])
 
 

@@ -165,6 +165,13 @@ class TestLimitsFromTheLastCycle:
         assert planned.summary.granted == 3
         assert planned.summary.by_reason == {"granted": 3, "cap_growth": 3}
 
+    @pytest.mark.parametrize(("share", "limit"), [(0.29, 29), (1.1, 110), (1.555, 155)])
+    def test_the_cap_on_growth_is_whole_points_rounded_down(self, store: Store, share: float, limit: int) -> None:
+        pay(store, {"a": 0.9})
+        policy = program(cap_growth_share=share)
+        planned = make_plan({"a": 0.9}, policy, store.ledger_view("club", AS_OF + WEEK), AS_OF + WEEK)
+        assert planned.summary.limit_points == limit
+
     def test_a_cycle_that_paid_nothing_does_not_stop_all_later_ones(self, store: Store) -> None:
         policy = program(cap_growth_share=1.5)
         pay(store, {"a": 0.3}, policy)

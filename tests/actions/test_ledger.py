@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from fiel.actions.ledger import apply
 from fiel.actions.merges import merges_of
 from fiel.actions.summary import PlanResult
 from fiel.errors import CycleConflictError, PlanError, SchemaError, StoreError
+from fiel.lake import Lake
 from fiel.store import Store
 from tests.actions.factories import AS_OF, WEEK, customers, make_plan, pay, program
 from tests.actions.test_incentives import PEOPLE, POLICIES
@@ -240,8 +240,8 @@ def test_only_the_held_out_who_would_have_been_granted_are_remembered(store: Sto
     assert 0 < expected.height < planned.summary.held_out
 
 
-def test_the_summary_can_be_passed_apart_from_rows_that_lost_their_order(store: Store) -> None:
-    planned = make_plan({"a": 0.9, "b": 0.95, "c": 0.8})
-    shuffled = PlanResult(planned.frame.sort("customer_id"), replace(planned).summary)
-    apply(shuffled, store, program(), by="test")
+def test_a_plan_read_back_from_the_lake_is_the_same_plan(store: Store, lake: Lake) -> None:
+    planned = make_plan({"a": 0.9, "b": 0.95, "c": 0.8, "d": 0.3})
+    lake.replace("out_plan", planned.frame, AS_OF)
+    apply(PlanResult(lake.read("out_plan", AS_OF), planned.summary), store, program(), by="test")
     assert store.entries("club")["customer_id"].to_list() == ["b", "a", "c"]
