@@ -35,7 +35,13 @@ from fiel.errors import SourceAccessError, SourceError, SourceUnavailableError
 T = TypeVar("T")
 
 _PATCHING = threading.Lock()
-_TRANSFER_ERRORS = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+_TRANSFER_ERRORS = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.JSONDecodeError,
+)
 _CORRUPT_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError)
 _REFUSALS = {
     401: "Kaggle does not accept the credentials (401): set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY",
