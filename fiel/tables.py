@@ -129,15 +129,18 @@ class CustomerDays(dy.Schema):
 
 
 class Links(dy.Schema):
-    """Links from a course platform's user to a customer."""
+    """Links from a course platform's user to a customer; one that a later version changed or dropped stays, ended."""
 
     user_id = _text("User of the course platform.", "published", primary_key=True)
-    customer_id = _text("Customer.", "published")
+    customer_id = _text("Customer.", "published", primary_key=True)
     known_from = _date(
-        "First day on which the link is known: first version that held it, else the customer's first "
-        "event of origin `cursos`; empty if neither.",
+        "First day on which the link is known: that of the first version that held it; of the first version ever, the "
+        "customer's first event of origin `cursos` if that is earlier.",
         "published",
-        nullable=True,
+        primary_key=True,
+    )
+    known_until = _date(
+        "Day of the version that named another customer or none; empty: still known.", "published", nullable=True
     )
     first_version = _text("First source version that held the link.", "never")
 

@@ -37,7 +37,13 @@ def local_lake(tmp_path) -> Lake:
 
 def links(*users: str, customer: str = "c") -> pl.DataFrame:
     return pl.DataFrame(
-        {"user_id": list(users), "customer_id": customer, "known_from": DAY, "first_version": "v1"},
+        {
+            "user_id": list(users),
+            "customer_id": customer,
+            "known_from": DAY,
+            "known_until": None,
+            "first_version": "v1",
+        },
         schema=TABLES["core_links"].declared,
     )
 

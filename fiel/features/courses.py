@@ -61,7 +61,8 @@ def _course_keys(core: Core, as_of: date) -> dict[str, _Course]:
 
 def _at(core: Core, as_of: date, courses: dict[str, _Course]) -> pl.LazyFrame:
     known, before = pl.col("known_from") < as_of, pl.col("day") < as_of
-    links = core["links"].filter(known).select("user_id", "customer_id")
+    still_known = pl.col("known_until").is_null() | (pl.col("known_until") >= as_of)
+    links = core["links"].filter(known, still_known).select("user_id", "customer_id")
     episodes = core["course_episodes"].filter(known).select("course_slug", "episode")
     completions, skills, rewards = (
         core[name].filter(before).join(links, on="user_id") for name in ("completions", "skills", "rewards")

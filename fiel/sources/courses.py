@@ -135,7 +135,8 @@ def course_episodes(
     >>> done = pl.DataFrame({"course_slug": ["sql", "sql"], "episode": [2, 1],
     ...                      "day": [date(2025, 3, 1), date(2025, 4, 1)]})
     >>> years = pl.DataFrame({"course_slug": ["sql"], "year": [2025]})
-    >>> course_episodes(catalogue, years, done, program, date(2025, 6, 1)).sort("episode").get_column("known_from").to_list()
+    >>> known = course_episodes(catalogue, years, done, program, seen=date(2025, 6, 1))
+    >>> known.sort("episode").get_column("known_from").to_list()
     [datetime.date(2025, 3, 1), datetime.date(2025, 3, 1), None]
     """
     until = program.courses_undated_until

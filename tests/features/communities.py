@@ -135,9 +135,12 @@ def _random_courses(rng: np.random.Generator, customers: int, first: date, days:
     completions, skills, rewards, links = [], [], [], []
     for user in range(customers // 2):
         key = f"u{user}"
-        known = None if rng.random() < 0.1 else first + timedelta(days=int(rng.integers(0, days)))
+        known = first + timedelta(days=int(rng.integers(0, days)))
+        until = known + timedelta(days=int(rng.integers(0, 90))) if rng.random() < 0.3 else None
         if rng.random() < 0.8:
-            links.append((key, f"c{int(rng.integers(0, customers)):04d}", known))
+            links.append((key, f"c{int(rng.integers(0, customers)):04d}", known, until))
+        if until is not None:
+            links.append((key, f"c{int(rng.integers(0, customers)):04d}", until, None))
         moment = start + timedelta(days=int(rng.integers(0, days)), seconds=int(rng.integers(0, 86_400)))
         for slug, episodes in courses.items():
             for episode in range(1, int(rng.integers(0, episodes + 1)) + 1):
@@ -156,7 +159,7 @@ def _random_courses(rng: np.random.Generator, customers: int, first: date, days:
         for episode in range(1, episodes + 1)
     ]
     return {
-        "links": pl.DataFrame(links, schema=["user_id", "customer_id", "known_from"], orient="row"),
+        "links": pl.DataFrame(links, schema=["user_id", "customer_id", "known_from", "known_until"], orient="row"),
         "episodes": pl.DataFrame(known_from, schema=["course_slug", "episode", "known_from"], orient="row"),
         "completions": done,
         "skills": pl.DataFrame(

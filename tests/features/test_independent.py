@@ -257,6 +257,8 @@ COURSE_CASES: dict[str, dict[str, Any]] = {
     "never linked": {"courses_finished": 0, "learning_recency_days": None, "course_share_a_b": 0.0},
     "two users": {"courses_begun": 0, "courses_finished_unrewarded": 1, "course_share_a_b": 1.0},
     "finished today": {"courses_begun": 1, "course_share_a_b": 0.5, "learning_recency_days": 30},
+    "linked until yesterday": {"courses_finished": 0, "learning_recency_days": None},
+    "linked until today": {"courses_finished": 1, "course_share_a_b": 1.0},
     "learnt yesterday": {"courses_finished": 0, "course_share_c": 1 / 2, "learning_recency_days": 1},
 }
 """Course a-b has episodes 1 and 2, a third known from as_of; course c has two; course new is known from as_of."""
@@ -285,19 +287,24 @@ def edge_community() -> dict[str, pl.DataFrame]:
         ("u5", "a-b", 2, "2025-03-02T13:00:00"),
         ("u6", "a-b", 1, "2025-03-01T13:00:00"),
         ("u6", "a-b", 2, "2025-03-31T00:00:00"),
+        *((user, "a-b", episode, "2025-03-01T13:00:00") for user in ("u8", "u9") for episode in (1, 2)),
         ("u7", "c", 2, "2025-03-05T13:00:00"),
         ("u7", "c", 9, "2025-03-05T13:00:00"),
         ("u7", "new", 1, "2025-03-05T13:00:00"),
     ]
     owner = {"u1": "linked", "u2": "linked today", "u4": "two users", "u5": "two users", "u6": "finished today"}
-    owner["u7"] = "learnt yesterday"
+    owner |= {"u7": "learnt yesterday", "u8": "linked until yesterday", "u9": "linked until today"}
+    until = {"u8": date(2025, 3, 30), "u9": AS_OF}
     known = [("a-b", 1, 1), ("a-b", 2, 1), ("a-b", 3, 31), ("c", 1, 1), ("c", 2, 30), ("new", 1, 31)]
     return core_tables(
         pl.DataFrame(events, schema=["event_id", "customer_id", "occurred_at", "value", "origin"], orient="row"),
         pl.DataFrame(lines, schema=["event_id", "product_id"], orient="row"),
         links=pl.DataFrame(
-            [(user, name, AS_OF if name == "linked today" else date(2025, 3, 30)) for user, name in owner.items()],
-            schema=["user_id", "customer_id", "known_from"],
+            [
+                (user, name, AS_OF if name == "linked today" else date(2025, 3, 29), until.get(user))
+                for user, name in owner.items()
+            ],
+            schema=["user_id", "customer_id", "known_from", "known_until"],
             orient="row",
         ),
         episodes=pl.DataFrame(

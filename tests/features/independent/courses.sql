@@ -6,7 +6,9 @@ create or replace table known_courses as
 select as_of, course_slug, count(*) as episodes from known_episodes group by all;
 
 create or replace table known_users as
-select as_of, user_id, customer_id from dates join links on known_from < as_of;
+select distinct as_of, user_id, customer_id
+from dates
+join links on known_from < as_of and (known_until is null or known_until >= as_of);
 
 create or replace table done as
 select distinct known_users.as_of, known_users.customer_id, completions.course_slug, completions.episode

@@ -1,0 +1,187 @@
+"""The leakage check: nothing at or after as_of may move a feature at as_of (DESIGN.md section 4, DOMAIN.md section 0).
+
+For each as_of the inputs are rewritten from that date's midnight on (`fiel/features/rewrites.py`), every registered
+feature group is built on the given and on the rewritten inputs, and each feature of each customer is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from fiel.core import Core
+from fiel.errors import TimeError
+from fiel.features.groups import GROUPS, Group
+from fiel.features.rewrites import cut_core, relanded_core, rewritten_core, sampled
+from fiel.features.snapshot import snapshot
+from fiel.program import Program
+
+TOLERANCE = 1e-9
+"""Relative difference of floats that still counts as equal (the order of a sum may differ)."""
+
+LATER_DAYS = 30
+"""A second as_of, so many days later, is built in the same pass: what it knows must not reach the first."""
+
+REWRITES: dict[str, Callable[[Core, date, Program], Core]] = {
+    "everything from as_of on deleted": cut_core,
+    "everything from as_of on rewritten": rewritten_core,
+}
+ROWS = "(rows)"
+"""Stands for a feature where a row itself appears or goes."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A feature that moved: in how many rows, by which rewrite, and one example."""
+
+    feature: str
+    as_of: date
+    rewrite: str
+    rows: int
+    customer_id: str | None
+    before: object
+    after: object
+
+    def __str__(self) -> str:
+        where = f"customer {self.customer_id}" if self.customer_id is not None else "every customer"
+        return (
+            f"{self.feature} at {self.as_of}: {self.rows} rows moved with {self.rewrite}; "
+            f"{where}: {self.before} became {self.after}"
+        )
+
+
+@dataclass(frozen=True)
+class GroupLeakage:
+    """One group's result: the features and values that were compared, and those that moved."""
+
+    group: str
+    features: int
+    values: int
+    moved: tuple[Moved, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing moved."""
+        return not self.moved
+
+
+@dataclass(frozen=True)
+class LeakageReport:
+    """The result over all groups."""
+
+    program: str
+    as_of_dates: tuple[date, ...]
+    groups: tuple[GroupLeakage, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no feature of any group moved."""
+        return all(group.holds for group in self.groups)
+
+    def __str__(self) -> str:
+        lines = []
+        for group in self.groups:
+            found = "holds" if group.holds else f"LEAKS: {len({moved.feature for moved in group.moved})} features moved"
+            lines.append(f"{group.group}: {found} ({group.features} features, {group.values:,} values compared)")
+            lines += [f"  {moved}" for moved in group.moved]
+        return "\n".join(lines)
+
+
+def verify_leakage(
+    core: Core,
+    as_of_dates: Sequence[date],
+    program: Program,
+    groups: Mapping[str, Group] | None = None,
+    max_customers: int = 5_000,
+) -> LeakageReport:
+    """Whether anything at or after an as_of moves a feature at it, for every registered group and the snapshot itself.
+
+    `groups`: those to check (default: all that are registered, whether or not the program asks for them). At most
+    `max_customers` customers are looked at, drawn by a hash. TimeError: an as_of that the data do not reach, or none
+    given. SchemaError: a core column without a known-at rule.
+
+    Not rewritten is what an ingest counts as a correction of the past itself: merged and vanished customers, and
+    restated or deleted events of days before as_of.
+    """
+    if not as_of_dates:
+        raise TimeError("the leakage check needs at least one as_of")
+    for as_of in as_of_dates:
+        core.check_as_of(as_of)
+    chosen = GROUPS if groups is None else groups
+    given = relanded_core(sampled(core, max_customers), program)
+    as_it_is = _features(given, sorted(set(as_of_dates)), program, chosen)
+    found: dict[str, list[Moved]] = {name: [] for name in as_it_is}
+    for as_of in sorted(set(as_of_dates)):
+        for rewrite, make in REWRITES.items():
+            other = _features(make(given, as_of, program), [as_of, as_of + timedelta(days=LATER_DAYS)], program, chosen)
+            for name, frame in as_it_is.items():
+                found[name] += _moved(_at(frame, as_of), _at(other[name], as_of), as_of, rewrite)
+    return LeakageReport(
+        program.name,
+        tuple(sorted(set(as_of_dates))),
+        tuple(
+            GroupLeakage(name, len(names := _feature_names(frame)), len(names) * frame.height, tuple(found[name]))
+            for name, frame in as_it_is.items()
+        ),
+    )
+
+
+def leakage_dates(core: Core) -> list[date]:
+    """Three dates to check at: after one third and two thirds of what the core knows, and its last as_of."""
+    last = core.known_through + timedelta(days=1)
+    days = (last - core.first_day).days
+    return sorted({core.first_day + timedelta(days=max(1, days * third // 3)) for third in (1, 2, 3)})
+
+
+def _features(
+    core: Core, as_of_dates: Sequence[date], program: Program, groups: Mapping[str, Group]
+) -> dict[str, pl.DataFrame]:
+    """Rows of each group for all dates, and under `snapshot` the columns that the snapshot itself adds."""
+    bare = program.model_copy(update={"features": program.features.model_copy(update={"groups": ()})})
+    built = [group.build(core, as_of_dates, program) for group in groups.values()]
+    frames = pl.collect_all([*built, snapshot({}, core, as_of_dates, bare)], engine="streaming")
+    return dict(zip([*groups, "snapshot"], frames, strict=True))
+
+
+def _at(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    return frame.filter(pl.col("as_of") == as_of)
+
+
+def _feature_names(frame: pl.DataFrame) -> list[str]:
+    return [name for name in frame.columns if name not in ("customer_id", "as_of")]
+
+
+def _moved(before: pl.DataFrame, after: pl.DataFrame, as_of: date, rewrite: str) -> list[Moved]:
+    """Features whose values differ. A column that one side lacks counts as empty there."""
+    key = [name for name in ("customer_id", "as_of") if name in before.columns]
+    names = list(dict.fromkeys(_feature_names(before) + _feature_names(after)))
+    both = _with_all(before, names).join(
+        _with_all(after, names), on=key, how="full", coalesce=True, suffix="_after", maintain_order="left"
+    )
+    found = []
+    for name in (ROWS, *names):
+        one, other = ("_there", "_there_after") if name == ROWS else (name, f"{name}_after")
+        rows = both.filter(_differs(both, one, other))
+        if name != ROWS:
+            rows = rows.filter(pl.col("_there") & pl.col("_there_after"))
+        if rows.height:
+            first = rows.row(0, named=True)
+            found.append(Moved(name, as_of, rewrite, rows.height, first.get("customer_id"), first[one], first[other]))
+    return found
+
+
+def _with_all(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    return frame.with_columns(
+        pl.lit(value=True).alias("_there"), *(pl.lit(None).alias(name) for name in names if name not in frame.columns)
+    )
+
+
+def _differs(both: pl.DataFrame, one: str, other: str) -> pl.Expr:
+    left, right = pl.col(one), pl.col(other)
+    if both.schema[one].is_float() and both.schema[other].is_float():
+        apart = (left - right).abs() > TOLERANCE * pl.max_horizontal(left.abs(), right.abs())
+        return apart.fill_null(value=False) | (left.is_null() != right.is_null())
+    return left.ne_missing(right)
