@@ -185,22 +185,18 @@ def key_figures(daily: pl.DataFrame, spans: Frame, as_of: date, before: date | N
     )
 
 
-def _figures(
-    daily: pl.DataFrame, spans: Frame, as_of: date, window_days: int
-) -> dict[str, tuple[float | None, str]]:
+def _figures(daily: pl.DataFrame, spans: Frame, as_of: date, window_days: int) -> dict[str, tuple[float | None, str]]:
     known = daily.filter(pl.col("day") < as_of)
     last = known.tail(1).to_dicts()[0] if known.height else {}
     mix = metrics.stage_mix(spans, [as_of])
-    present = mix.filter(pl.col("stage") != "zumbi")["customers"].sum()
     loyal = mix.filter(pl.col("stage") == "fiel").row(0, named=True)
     return {
         f"active in {window_days} days": (last.get("monthly_active"), "count"),
         f"active a day, mean of {window_days} days": (last.get("mean_daily_active"), "mean"),
         "stickiness (mean a day over active in the window)": (last.get("stickiness"), "share"),
         f"new in {window_days} days": (float(known.tail(window_days)["new"].sum()), "count"),
-        "not gone (every stage but zumbi)": (float(present), "count"),
         "fiel": (float(loyal["customers"]), "count"),
-        "share of fiel among those not gone": (loyal["active_share"], "share"),
+        "share of fiel among all but zumbis": (loyal["active_share"], "share"),
         "customers with an active day": (float(mix["customers"].sum()), "count"),
     }
 

@@ -17,25 +17,32 @@ import vl_convert
 
 from fiel.reports import format as fmt
 from fiel.reports.data import ReportData
+from fiel.reports.plots import model_plots
 from fiel.reports.sections import sections
 from fiel.reports.theme import STAGE_COLOURS, TOKENS, config, dark_twins
+
+__all__ = ["model_plots", "render_report"]
 
 
 def render_report(data: ReportData) -> str:
     """The report of `data` as HTML (UTF-8); it opens from a file, without a network and without a server."""
     script, bundle = _script(), _bundle()
-    return _templates().get_template("report.html.j2").render(
-        title=f"{data.program.title}: loyalty report as of {fmt.day(data.as_of)}",
-        data=data,
-        facts=_facts(data),
-        sections=sections(data),
-        style=_style(),
-        script=script,
-        bundle=bundle,
-        config=json.dumps(config(), separators=(",", ":")),
-        twins=json.dumps(dark_twins(), separators=(",", ":")),
-        script_hashes=[_hash(bundle), _hash(script)],
-        as_of_words=fmt.day_in_words(data.as_of),
+    return (
+        _templates()
+        .get_template("report.html.j2")
+        .render(
+            title=f"{data.program.title}: loyalty report as of {fmt.day(data.as_of)}",
+            data=data,
+            facts=_facts(data),
+            sections=sections(data),
+            style=_style(),
+            script=script,
+            bundle=bundle,
+            config=json.dumps(config(), separators=(",", ":")),
+            twins=json.dumps(dark_twins(), separators=(",", ":")),
+            script_hashes=[_hash(bundle), _hash(script)],
+            as_of_words=fmt.day_in_words(data.as_of),
+        )
     )
 
 
@@ -80,7 +87,9 @@ def _script() -> str:
 def _style() -> str:
     """The style sheet, its colours filled in from the tokens."""
     names = {**TOKENS, **{f"stage-{stage}": token for stage, token in STAGE_COLOURS.items()}}
-    lines = {mode: "".join(f"--{name}:{token.of(mode)};" for name, token in names.items()) for mode in ("light", "dark")}
+    lines = {
+        mode: "".join(f"--{name}:{token.of(mode)};" for name, token in names.items()) for mode in ("light", "dark")
+    }
     stages = "".join(f".stage-{stage}{{--mark:var(--stage-{stage})}}" for stage in STAGE_COLOURS)
     tokens = f":root{{{lines['light']}}}@media (prefers-color-scheme:dark){{:root{{{lines['dark']}}}}}"
     return f"{tokens}{stages}\n{_source('report.css')}"
@@ -89,7 +98,7 @@ def _style() -> str:
 @cache
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script, for `window.vegaEmbed`."""
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    return str(vl_convert.javascript_bundle(None)).replace("</script", "<\\/script")
 
 
 def _hash(script: str) -> str:

@@ -72,9 +72,7 @@ def table(frame: pl.DataFrame, columns: Sequence[Column] | None = None, note: st
     """`frame` as a table of at most `at_most` rows; a longer one says how many rows are left out."""
     chosen = tuple(columns_of(frame) if columns is None else columns)
     shown = frame.select(item.name for item in chosen).head(at_most)
-    rows = tuple(
-        tuple(item.show(value) for item, value in zip(chosen, row, strict=True)) for row in shown.iter_rows()
-    )
+    rows = tuple(tuple(item.show(value) for item, value in zip(chosen, row, strict=True)) for row in shown.iter_rows())
     left_out = f"The first {fmt.whole(at_most)} of {fmt.whole(frame.height)} rows." if frame.height > at_most else ""
     return Table(chosen, rows, " ".join(part for part in (left_out, note) if part))
 

@@ -146,7 +146,7 @@ def config() -> dict[str, Any]:
             "labelPadding": 4,
             "labelLimit": 160,
         },
-        "axisX": {"grid": False, "labelFlush": True, "labelOverlap": "greedy"},
+        "axisX": {"grid": False, "labelOverlap": "greedy"},
         "axisY": {"domain": False, "ticks": False},
         "legend": {
             "labelColor": ink,
@@ -157,6 +157,7 @@ def config() -> dict[str, Any]:
             "orient": "top",
             "direction": "horizontal",
             "columnPadding": 12,
+            "titleLimit": 400,
             "symbolSize": 80,
         },
         "text": {"color": ink, "fontSize": 12},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import polars as pl
 
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, as_text, finished, label, layered, time_x, tip
+from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, time_x, tip
 from fiel.reports.metrics import ReturnCurve
 from fiel.reports.theme import SEQUENTIAL, light
 
@@ -27,19 +29,11 @@ def active_customers(daily: pl.DataFrame, about: About, window_days: int = 28) -
         x, y=alt.Y("daily_active:Q", title="customers"), tooltip=tips
     )
     line = chart.mark_line(color=light("accent")).encode(x, y="monthly_active:Q", tooltip=tips)
-    end = alt.Chart(as_text(last.select("day", "monthly_active", "daily_active")))
-    name_line = label(
-        end.encode(x, y="monthly_active:Q"),
-        alt.value(f"active in {window_days} days: {fmt.whole(last['monthly_active'].item())}"),
-        align="right", dx=0, dy=-12, color=light("accent"),
-    )  # fmt: skip
-    name_bars = label(
-        end.encode(x, y="daily_active:Q"),
-        alt.value(f"active that day: {fmt.whole(last['daily_active'].item())}"),
-        align="right", dx=0, dy=-12, baseline="bottom", color=light("ink"),
-    )  # fmt: skip
+    end = alt.Chart(as_text(last.select("day", "monthly_active"))).encode(x, y="monthly_active:Q")
+    words = alt.value(f"{fmt.whole(last['monthly_active'].item())} in {window_days} days")
+    named: dict[str, Any] = {"align": "right", "dx": 0, "dy": -14, "color": light("accent")}
     return finished(
-        layered(bars, line, name_line, name_bars),
+        layered(bars, line, ground(end, words, **named), label(end, words, **named)),
         "Active customers",
         about.subtitle(f"customers a day (grey bars) and in the last {window_days} days (blue line)"),
         f"On {fmt.day(last['day'].item())} {fmt.whole(last['daily_active'].item())} customers were active, and "
@@ -54,9 +48,9 @@ def new_and_returning(weekly: pl.DataFrame, about: About) -> Chart:
     rows = as_text(weekly.with_columns(pl.col("returning").round(1), end=pl.col("week").dt.offset_by("7d")))
     bars = (
         alt.Chart(rows)
-        .mark_bar(color=light("curioso"), binSpacing=1)
+        .mark_rect(color=light("curioso"), stroke=light("paper"), strokeWidth=0.5)
         .encode(
-            time_x("week", bin="binned"),
+            time_x("week"),
             x2="end:T",
             y=alt.Y("new:Q", title="new customers a week"),
             tooltip=[
@@ -125,7 +119,7 @@ def retention_heatmap(retention: pl.DataFrame, about: About) -> Chart:
         ),
         f"{shown} join months. On average {fmt.percent(mean)} of the customers were active in the month after they "
         "joined.",
-        alt.Step(24),
+        24 * shown,
     )
 
 
@@ -137,7 +131,7 @@ def return_curve(returns: ReturnCurve, about: About) -> Chart:
         alt.Chart(returns.curve.with_columns(pl.col("share_within").round(4)))
         .mark_line(color=light("accent"), interpolate="step-after")
         .encode(
-            alt.X("gap_days:Q", title="mean days between active days", axis=alt.Axis(tickMinStep=1)),
+            alt.X("gap_days:Q", title="mean days between active days", axis=alt.Axis(tickMinStep=1, tickCount=8)),
             alt.Y(
                 "share_within:Q",
                 title="share of customers",

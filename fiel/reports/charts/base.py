@@ -22,19 +22,23 @@ class About:
     as_of: date
     customers: int
     simulated: bool = False
+    what: str = "customer"
 
-    def subtitle(self, unit: str, shown: int | None = None, what: str = "customer") -> str:
+    def subtitle(self, unit: str, shown: int | None = None, what: str | None = None) -> str:
         """Unit, date and number of customers (or `what`; `shown` where a chart shows another number)."""
-        parts = [unit, f"as of {fmt.day(self.as_of)}", fmt.counted(self.customers if shown is None else shown, what)]
+        number = self.customers if shown is None else shown
+        parts = [unit, f"as of {fmt.day(self.as_of)}", fmt.counted(number, what or self.what)]
         return ", ".join(parts) + (" (simulated)" if self.simulated else "")
 
 
-def finished(
-    chart: Chart, title: str, subtitle: str, description: str, height: int | alt.Step = 260
-) -> Chart:
-    """`chart` with its heading and its description in words, as wide as its frame."""
+def finished(chart: Chart, title: str, subtitle: str, description: str, height: int = 260) -> Chart:
+    """`chart` with its heading and its description, as wide as its frame; `height` is the plot's, in pixels."""
     return chart.properties(
-        title=alt.TitleParams(title, subtitle=subtitle), description=description, width="container", height=height
+        title=alt.TitleParams(title, subtitle=subtitle),
+        description=description,
+        width="container",
+        height=height,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
 
 
@@ -64,3 +68,9 @@ def label(chart: alt.Chart, text: Any, **mark: Any) -> alt.Chart:
     """Text beside a mark, in ink unless `mark` says otherwise."""
     drawn: dict[str, Any] = {"align": "left", "dx": 6, "color": light("ink"), "baseline": "middle"} | mark
     return cast("alt.Chart", chart.mark_text(**drawn).encode(text=text))
+
+
+def ground(chart: alt.Chart, text: Any, **mark: Any) -> alt.Chart:
+    """The same text as a broad stroke of the ground's colour, to be drawn below a label that crosses other marks."""
+    paper = light("paper")
+    return label(chart, text, **{**mark, "color": paper, "stroke": paper, "strokeWidth": 5, "strokeJoin": "round"})

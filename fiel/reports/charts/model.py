@@ -28,6 +28,8 @@ def model_comparison(comparison: pl.DataFrame, metric: str, about: About) -> Cha
     words = [fmt.with_interval(row["value"], row["low"], row["high"]) for row in found.to_dicts()]
     rows = found.with_columns(pl.col("value", "low", "high").round(5), words=pl.Series(words, dtype=pl.String))
     name = METRIC_NAMES.get(metric, metric)
+    heading = name[:1].upper() + name[1:]
+    known = ", with its interval" if found["low"].is_not_null().any() else ""
     scale = alt.Scale(domain=_ROLES, range=[light(ROLE_COLOURS[role]) for role in _ROLES])
     base = alt.Chart(rows).encode(
         alt.Y("model:N", sort=_ROLES, title=None),
@@ -38,7 +40,8 @@ def model_comparison(comparison: pl.DataFrame, metric: str, about: About) -> Cha
             tip("high", "to", ".4f"),
         ],
     )
-    value = alt.X("value:Q", title=f"{name} ({_BETTER.get(metric, '')})", scale=alt.Scale(zero=False, padding=24))
+    value = alt.X("value:Q", title=f"{name} ({_BETTER.get(metric, '')})", scale=alt.Scale(zero=False, padding=24),
+                  axis=alt.Axis(tickCount=5))  # fmt: skip
     rule = base.mark_rule(strokeWidth=2).encode(
         alt.X("low:Q"), x2="high:Q", color=alt.Color("model:N", scale=scale, legend=None)
     )
@@ -51,10 +54,10 @@ def model_comparison(comparison: pl.DataFrame, metric: str, about: About) -> Cha
     said = fmt.listed([f"{r['model']} {r['words']}" for r in rows.to_dicts()])
     return finished(
         layered(rule, point, names),
-        f"{name} out of time",
-        about.subtitle(f"{name} on the pooled out-of-time cohorts, with its interval"),
-        f"{name} on the out-of-time cohorts: {said}. {_BETTER.get(metric, '').capitalize()}.",
-        alt.Step(44),
+        f"{heading} out of time",
+        about.subtitle(f"{name} on the pooled out-of-time cohorts{known}"),
+        f"{heading} on the out-of-time cohorts: {said}. {_BETTER.get(metric, '').capitalize()}.",
+        44 * rows.height,
     )
 
 
@@ -91,7 +94,7 @@ def gains_by_decile(gains: pl.DataFrame, about: About, target: str, split: str =
     return finished(
         layered(base.mark_bar(), numbers, line, name),
         "Gains by decile of the score",
-        about.subtitle(f"% {target}, out of time; dashed: everyone", int(part["rows"].sum()), "row"),
+        about.subtitle(f"% {target}, out of time; dashed: everyone", int(part["rows"].sum())),
         f"In the highest decile {fmt.percent(rows['target_rate'].to_list()[0])} were {target}, of everyone "
         f"{fmt.percent(everyone)}.{reach}",
     )
@@ -105,7 +108,7 @@ def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "ca
     most = min(1.0, 1.08 * highest) or 1.0
     domain = alt.Scale(domain=[0, most])
     base = alt.Chart(rows).encode(
-        alt.X("mean_prob:Q", title="mean score", scale=domain, axis=alt.Axis(format=".0%")),
+        alt.X("mean_prob:Q", title="mean score", scale=domain, axis=alt.Axis(format=".0%", tickCount=5)),
         tooltip=[
             tip("rows", "rows", ",d"),
             tip("mean_prob", "mean score", ".1%"),
@@ -114,7 +117,7 @@ def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "ca
             tip("observed_high", "to", ".1%"),
         ],
     )
-    share = alt.Axis(format=".0%", grid=True)
+    share = alt.Axis(format=".0%", grid=True, tickCount=5)
     rule = base.mark_rule(strokeWidth=2, color=light("accent")).encode(
         alt.Y("observed_low:Q", scale=domain, title=f"observed share {target}", axis=share), y2="observed_high:Q"
     )
@@ -129,7 +132,7 @@ def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "ca
     return finished(
         layered(line, name, rule, point),
         "Reliability of the scores",
-        about.subtitle(f"observed share {target} against the mean score, out of time", int(rows["rows"].sum()), "row"),
+        about.subtitle(f"observed share {target} against the mean score, out of time", int(rows["rows"].sum())),
         f"In {inside} of {rows.height} bins the interval of the observed share holds the mean score.",
         300,
     )
@@ -144,13 +147,18 @@ def auc_interval(auc: pl.Expr, positives: pl.Expr, negatives: pl.Expr) -> tuple[
     return (auc - spread).clip(0, 1), (auc + spread).clip(0, 1)
 
 
+def _slice_name() -> pl.Expr:
+    """`stage curioso`, but `first week` for slices whose value says it all."""
+    return pl.when(pl.col("slice") == "stage").then(pl.format("stage {}", "value")).otherwise("value")
+
+
 def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str = "oot") -> Chart:
     """AUC of parts of the rows, with intervals, beside the stage rule's; dashed: the model on all of them.
 
     `frame` has the columns of `Evaluation.slices`. Small slices are drawn too, and say how many rows they have.
     """
     low, high = auc_interval(pl.col("auc"), pl.col("positives"), pl.col("rows") - pl.col("positives"))
-    names = pl.format("{}: {} (n = {})", pl.col("slice").str.replace_all("_", " "), "value", "rows")
+    names = pl.format("{} (n = {})", _slice_name(), "rows")
     rows = (
         frame.filter(pl.col("split") == split, pl.col("auc").is_not_null())
         .with_columns(low=low.round(4), high=high.round(4), name=names)
@@ -168,7 +176,7 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
         tip("target_rate", "target rate", ".1%"),
     ]
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260))
-    value = alt.X("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(domain=[0.4, 1]))
+    value = alt.X("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(domain=[0.4, 1]), axis=alt.Axis(tickCount=6))
     base = alt.Chart(model).encode(y, tooltip=tips)
     layers = [
         alt.Chart(rule)
@@ -187,5 +195,5 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
         "AUC by slice",
         about.subtitle(f"AUC out of time with its interval (blue) and of the stage rule (grey squares){all_of_them}"),
         f"The lowest AUC is {fmt.ratio(worst['auc'].item())}, in {worst['name'].item()}." if worst.height else "",
-        alt.Step(28),
+        28 * len(order),
     )

@@ -45,6 +45,7 @@ def value_scatter(
         "value:Q",
         title=f"{unit.unit} earned in {window_days} days (square-root scale)",
         scale=alt.Scale(type="sqrt", domainMin=0),
+        axis=alt.Axis(tickCount=6),
     )
     points = (
         alt.Chart(rows)

@@ -25,7 +25,7 @@ def plan_by_bucket(buckets: pl.DataFrame, about: About) -> Chart:
         .mark_bar(stroke=light("paper"), strokeWidth=0.5)
         .encode(
             alt.Y("bucket:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)),
-            alt.X("customers:Q", title="customers", axis=alt.Axis(grid=True)),
+            alt.X("customers:Q", title="customers", axis=alt.Axis(grid=True, tickCount=6, tickMinStep=1)),
             alt.Color(
                 "decision:N",
                 scale=alt.Scale(domain=names, range=[light(token) for token in DECISION_COLOURS.values()]),
@@ -47,7 +47,7 @@ def plan_by_bucket(buckets: pl.DataFrame, about: About) -> Chart:
         about.subtitle("scored customers by bucket and decision", int(buckets["customers"].sum())),
         f"{fmt.counted(int(paid['customers'].sum()), 'customer')} would be paid "
         f"{fmt.whole(int(paid['points'].sum()))} points.",
-        alt.Step(32),
+        32 * len(order),
     )
 
 
@@ -70,7 +70,7 @@ def plan_reasons(reasons: pl.DataFrame, about: About) -> Chart:
         "Who is not paid, and why",
         about.subtitle("customers by reason", int(rows["customers"].sum())),
         f"Customers who are not paid: {said}.",
-        alt.Step(28),
+        28 * rows.height,
     )
 
 
@@ -94,7 +94,7 @@ def budget(amounts: pl.DataFrame, about: About, unit: str) -> Chart:
         "Cost and limits",
         about.subtitle(f"{unit} of this cycle"),
         f"Cost and limits of this cycle: {said}.",
-        alt.Step(32),
+        32 * rows.height,
     )
 
 
@@ -134,5 +134,5 @@ def realised_lift(lift: pl.DataFrame, about: About, target: str) -> Chart:
         ),
         f"The newest matured cycle, {fmt.day(newest['as_of'].item())}, shows a difference of "
         f"{fmt.signed_percent(newest['lift'].item())}.",
-        alt.Step(32),
+        32 * rows.height,
     )

@@ -70,7 +70,7 @@ def stage_mix_now(mix: pl.DataFrame, about: About) -> Chart:
         "Customers by stage",
         about.subtitle("customers and share of all"),
         f"Customers in each stage: {said}.",
-        alt.Step(28),
+        28 * len(STAGES),
     )
 
 
@@ -84,42 +84,47 @@ def stage_change(change: pl.DataFrame, about: About, before: str) -> Chart:
     rows = change.with_columns(
         words=pl.Series([fmt.signed_whole(number) for number in change["change"]], dtype=pl.String)
     )
-    most = float(rows["change"].abs().max() or 1) * 1.25  # type: ignore[arg-type]
-    base = alt.Chart(rows).encode(
-        alt.Y("stage:N", sort=list(STAGES), title=None),
-        alt.X("change:Q", title=None, axis=None, scale=alt.Scale(domain=[-most, most])),
-        tooltip=[
-            tip("stage", "stage"),
-            tip("before", f"as of {before}", ",d"),
-            tip("now", "now", ",d"),
-            tip("change", "change", "+,d"),
-        ],
+    most = float(rows["change"].abs().max() or 1) * 1.4  # type: ignore[arg-type]
+    y = alt.Y("stage:N", sort=list(STAGES), title=None)
+    x = alt.X("change:Q", title=None, axis=None, scale=alt.Scale(domain=[-most, most]))
+    bars = (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            y,
+            x,
+            color=alt.condition("datum.change < 0", alt.value(DIVERGING[0]), alt.value(DIVERGING[1])),
+            tooltip=[
+                tip("stage", "stage"),
+                tip("before", f"as of {before}", ",d"),
+                tip("now", "now", ",d"),
+                tip("change", "change", "+,d"),
+            ],
+        )
     )
-    bars = base.mark_bar().encode(
-        color=alt.condition("datum.change < 0", alt.value(DIVERGING[0]), alt.value(DIVERGING[1]))
-    )
-    zero = alt.Chart(pl.DataFrame({"zero": [0]})).mark_rule(color=light("muted")).encode(x="zero:Q")
-    rises = label(base.transform_filter("datum.change >= 0"), "words:N")
-    falls = label(base.transform_filter("datum.change < 0"), "words:N", align="right", dx=-6)
+    zero = alt.Chart(pl.DataFrame({"zero": [0]})).mark_rule(color=light("muted")).encode(alt.X("zero:Q", axis=None))
+    rises = label(alt.Chart(rows.filter(pl.col("change") >= 0)).encode(y, x), "words:N")
+    falls = label(alt.Chart(rows.filter(pl.col("change") < 0)).encode(y, x), "words:N", align="right", dx=-6)
     said = fmt.listed([f"{row['stage']} {row['words']}" for row in rows.to_dicts()])
     return finished(
         layered(bars, zero, rises, falls),
         f"Change by stage since {before}",
         about.subtitle("customers in the stage now minus then"),
         f"Change of the number of customers in each stage since {before}: {said}.",
-        alt.Step(28),
+        28 * len(STAGES),
     )
 
 
 def transition_matrix(transitions: pl.DataFrame, about: About, days: int) -> Chart:
     """What became of each stage over `days` days; `transitions` as made by `metrics.transitions`."""
+    sizes = [f"{row['from_stage']} (n = {fmt.whole(row['from_customers'])})" for row in transitions.to_dicts()]
     rows = transitions.with_columns(
-        row=pl.format("{} (n = {})", "from_stage", "from_customers"),
+        row=pl.Series(sizes, dtype=pl.String),
         number=(100 * pl.col("share")).round(0),
         share=pl.col("share").round(4),
     )
     base = alt.Chart(rows).encode(
-        alt.X("to_stage:N", sort=list(STAGES), title=f"stage {days} days later", axis=alt.Axis(labelAngle=-35)),
+        alt.X("to_stage:N", sort=list(STAGES), title=f"stage {days} days later", axis=alt.Axis(labelAngle=-35, labelOverlap=False)),
         alt.Y("row:N", sort=rows["row"].unique(maintain_order=True).to_list(), title=None,
               axis=alt.Axis(labelLimit=220)),
         tooltip=[
@@ -146,11 +151,9 @@ def transition_matrix(transitions: pl.DataFrame, about: About, days: int) -> Cha
     return finished(
         layered(cells, numbers),
         f"What became of each stage in {days} days",
-        about.subtitle(
-            "% of the customers of a stage", int(transitions["customers"].sum())
-        ),
+        about.subtitle("% of the customers of a stage", int(transitions["customers"].sum())),
         f"Of the customers who were fiel {days} days before as_of, most are now: {said}.",
-        alt.Step(32),
+        32 * len(STAGES),
     )
 
 
@@ -164,7 +167,7 @@ def dropping_timeline(by_day: pl.DataFrame, about: About) -> Chart:
         alt.Chart(rows)
         .mark_bar()
         .encode(
-            alt.X("day_text:O", title="first as_of in the lower stage", axis=alt.Axis(labelAngle=-35)),
+            alt.X("day_text:O", title="first day in the lower stage", axis=alt.Axis(labelAngle=-35)),
             alt.Y("customers:Q", title="customers"),
             alt.Color(
                 "next_stage:N",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import polars as pl
 
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, as_text, finished, label, layered, time_x, tip
+from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, time_x, tip
 from fiel.reports.theme import light
 
 
@@ -38,17 +40,16 @@ def auc_by_cohort(cohorts: pl.DataFrame, about: About) -> Chart:
     )
     ours = alt.Chart(model).encode(time_x("as_of"), y, tooltip=tips)
     base = alt.Chart(rule).encode(time_x("as_of"), y, tooltip=tips)
-    end = label(
-        alt.Chart(rule.tail(1)).encode(x="as_of:T", y="auc:Q"),
-        alt.value("stage rule"), align="right", dx=0, dy=14, color=light("muted"),
-    )  # fmt: skip
+    end = alt.Chart(rule.tail(1)).encode(x="as_of:T", y="auc:Q")
+    named: dict[str, Any] = {"align": "right", "dx": 0, "dy": 16, "color": light("muted")}
     judged = model.filter(pl.col("split") == "oot")
     return finished(
         layered(
             base.mark_line(strokeDash=[4, 3], strokeWidth=1.5, color=light("muted")),
             ours.mark_line(strokeWidth=1.5),
             ours.mark_point(size=70, opacity=1).encode(shape=splits),
-            end,
+            ground(end, alt.value("stage rule"), **named),
+            label(end, alt.value("stage rule"), **named),
         ),
         "AUC by monthly cohort",
         about.subtitle("AUC of the model (blue) and the stage rule (grey)", int(model["rows"].sum()), "row"),
@@ -77,7 +78,7 @@ def importances(frame: pl.DataFrame, about: About, at_most: int = 15) -> Chart:
         "What the model looks at",
         about.subtitle(f"mean absolute SHAP value in log odds, the first {rows.height} features"),
         f"The features that move the score most: {fmt.listed(rows['feature'].head(3).to_list())}.",
-        alt.Step(24),
+        24 * rows.height,
     )
 
 
@@ -116,7 +117,7 @@ def realised_quality(quality: pl.DataFrame, about: About) -> Chart:
     rows = as_text(quality.filter(pl.col("auc").is_not_null()).with_columns(pl.col("auc").round(4)))
     base = alt.Chart(rows).encode(
         time_x("as_of"),
-        alt.Y("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(zero=False, domainMax=1)),
+        alt.Y("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(zero=False)),
         tooltip=[
             tip("as_of_text", "cohort"),
             tip("model_version", "model version"),

@@ -48,11 +48,12 @@ class Empty:
 
 @dataclass(frozen=True)
 class Shown:
-    """A table with its heading."""
+    """A table with its heading; a folded one is opened by the reader."""
 
     title: str
     subtitle: str
     table: Table
+    is_folded: bool = False
     kind: str = "table"
 
 

@@ -257,12 +257,13 @@ def rewards(data: ReportData) -> Section:
             number("points", unit, fmt.signed_whole),
             column("product"),
         ]
-        note = "" if plan.paid_customers <= LISTED else f"The first {LISTED} of {fmt.whole(plan.paid_customers)}."
+        first = f"The first {LISTED} of {fmt.whole(plan.paid_customers)}. " if plan.paid_customers > LISTED else ""
+        note = f"{first}Places in between are held out or excluded."
         blocks.append(
             Shown(
                 "Who would be paid first",
                 _subtitle(data, f"{unit}, in the order of payment", plan.paid_customers),
-                table(plan.winners, columns, f"{note} All of them are in the export of the cycle.".strip()),
+                table(plan.winners, columns, f"{note} All the paid are in the export of the cycle."),
             )
         )
     return Section("rewards", title, tuple(blocks))

@@ -1,4 +1,4 @@
-"""What the figures rest on: the model and how it was judged, the data and their versions."""
+"""What the scores rest on: the champion, why it is, and how it was judged."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import polars as pl
 from fiel.reports import charts
 from fiel.reports import format as fmt
 from fiel.reports.cards import ModelCard
+from fiel.reports.charts import About
 from fiel.reports.charts.model import METRIC_NAMES
 from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
@@ -14,7 +15,8 @@ from fiel.reports.sections.now import about, target_words
 from fiel.reports.tables import column, number, table
 
 _SPLITS = {"train": "training", "valid": "calibration", "oot": "judging (out of time)"}
-_MODELS = {"catboost": "classifier (CatBoost)", "stage_rule": "stage rule"}
+_MODELS = {"catboost": "classifier", "stage_rule": "stage rule"}
+_KINDS = {"catboost": "a CatBoost classifier", "stage_rule": "the stage rule (no machine learning)"}
 _ACTIONS = {
     "promote": "The challenger became champion",
     "keep": "The champion stays",
@@ -39,11 +41,20 @@ def model(data: ReportData) -> Section:
 def _decision_in_words(card: ModelCard) -> str:
     when = f" on {fmt.day_in_words(card.decided_on)}" if card.decided_on else ""
     action = _ACTIONS.get(card.action, card.action.capitalize())
-    return f"{action}{when}: {card.reason.rstrip('.')}. In force is version {card.version} ({_kind(card.kind)})."
+    kept = " The measures below are those of the challenger, which did not replace it." if card.action == "keep" else ""
+    return f"{action}{when}: {card.reason.rstrip('.')}. In force is version {card.version}, {_kind(card.kind)}.{kept}"
 
 
 def _kind(kind: str) -> str:
-    return _MODELS.get(kind, kind)
+    return _KINDS.get(kind, kind)
+
+
+def _judged(data: ReportData, card: ModelCard) -> About:
+    """What the subtitles of this section say: the out-of-time rows, of which a customer has one for each cohort."""
+    rows = card.metrics.filter(pl.col("split") == "oot", pl.col("model") == "catboost")["rows"]
+    if rows.is_empty():
+        return about(data)
+    return About(data.as_of, int(rows.item()), data.program.simulated, what="out-of-time row")
 
 
 def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
@@ -61,7 +72,7 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
                 number("high", "to", fmt.ratio),
             ],
         )
-        chart = charts.model_comparison(card.comparison, metric, about(data))
+        chart = charts.model_comparison(card.comparison, metric, _judged(data, card))
         blocks.append(figure(f"compare-{metric.replace('_', '-')}", chart, shown, half=True))
     if card.differences.height:
         rows = card.differences.to_dicts()
@@ -74,10 +85,18 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
             [column("against", "challenger minus"), column("metric"), column("difference", kind="number")],
             "Paired on the same rows, bootstrapped by customer. Better: higher AUC and profit, lower log loss.",
         )
-        blocks.append(Shown("Differences out of time", about(data).subtitle("difference and its interval"), shown))
+        blocks.append(
+            Shown("Differences out of time", _judged(data, card).subtitle("difference and its interval"), shown)
+        )
     if card.gates.height:
         shown = table(card.gates, [column("gate", show=fmt.words), column("outcome", show=_outcome), column("detail")])
-        blocks.append(Shown("Gates of the promotion", about(data).subtitle("what a challenger has to pass"), shown))
+        blocks.append(
+            Shown(
+                "Gates of the promotion",
+                _judged(data, card).subtitle("what a challenger has to pass to become champion"),
+                shown,
+            )
+        )
     return blocks
 
 
@@ -104,7 +123,7 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
                 number("gain_share", "captured down to here", fmt.percent),
             ],
         )
-        blocks.append(figure("gains", charts.gains_by_decile(card.gains, about(data), word), shown, half=True))
+        blocks.append(figure("gains", charts.gains_by_decile(card.gains, _judged(data, card), word), shown, half=True))
     kind = card.kind if card.kind in _MODELS else "catboost"
     bins = card.reliability.filter(pl.col("split") == "oot", pl.col("model") == kind)
     if bins.height:
@@ -119,7 +138,7 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
                 number("observed_high", "to", fmt.percent),
             ],
         )
-        chart = charts.reliability(card.reliability, about(data), word, kind)
+        chart = charts.reliability(card.reliability, _judged(data, card), word, kind)
         blocks.append(figure("reliability", chart, shown, half=True))
     if card.cohort_metrics["auc"].is_not_null().any():
         shown = table(
@@ -139,7 +158,7 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
                 column("in_break", "outcome meets a planned break"),
             ],
         )
-        blocks.append(figure("cohorts", charts.auc_by_cohort(card.cohort_metrics, about(data)), shown))
+        blocks.append(figure("cohorts", charts.auc_by_cohort(card.cohort_metrics, _judged(data, card)), shown))
     slices = card.slices.filter(pl.col("split") == "oot")
     if slices["auc"].is_not_null().any():
         overall = card.metrics.filter(pl.col("split") == "oot", pl.col("model") == "catboost")["auc"].first()
@@ -157,12 +176,14 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
             ],
             "Intervals by Hanley and McNeil (1982). Small slices are reported, never gated.",
         )
-        chart = charts.slices(card.slices, about(data), overall if isinstance(overall, float) else None)
+        chart = charts.slices(card.slices, _judged(data, card), overall if isinstance(overall, float) else None)
         blocks.append(figure("slices", chart, shown, half=True))
     if card.importances.height:
         columns = [column("feature"), number("mean_abs_shap", "mean |SHAP|, log odds", fmt.ratio)]
         shown = table(card.importances, columns, at_most=40)
-        blocks.append(figure("importances", charts.importances(card.importances, about(data)), shown, half=True))
+        blocks.append(
+            figure("importances", charts.importances(card.importances, _judged(data, card)), shown, half=True)
+        )
     return blocks
 
 
@@ -186,7 +207,11 @@ def _metrics(data: ReportData, card: ModelCard) -> Shown:
             if dates
         ),
     )
-    return Shown("Measures by part of the data", about(data).subtitle("see the headings"), shown)
+    return Shown(
+        "Measures by part of the data",
+        _judged(data, card).subtitle("measures of the classifier and the stage rule"),
+        shown,
+    )
 
 
 def _profit(data: ReportData, card: ModelCard) -> list[Block]:
@@ -205,7 +230,9 @@ def _profit(data: ReportData, card: ModelCard) -> list[Block]:
             number("high", "to", lambda amount: fmt.money(amount, economics.currency)),
         ],
     )
-    return [figure("profit", charts.profit_curve(card.profit, about(data), economics.currency, threshold), shown)]
+    return [
+        figure("profit", charts.profit_curve(card.profit, _judged(data, card), economics.currency, threshold), shown)
+    ]
 
 
 def _realised(data: ReportData) -> list[Block]:
@@ -227,36 +254,3 @@ def _realised(data: ReportData) -> list[Block]:
         ],
     )
     return [figure("quality", charts.realised_quality(quality, about(data)), shown)]
-
-
-def source(data: ReportData) -> Section:
-    """The source version, who is counted, what was set aside, and the versions of the tables."""
-    card = data.source
-    blocks: list[Block] = [
-        Words(
-            f"Source version {card.source_version}, complete through {fmt.day(card.known_through)}; the first event is "
-            f"on {fmt.day(card.first_day)}. Days are cut in {data.program.day_time_zone}. Everything here knows what "
-            f"happened strictly before {fmt.day(data.as_of)}, and nothing after."
-        ),
-        *(Words(warning, "warning") for warning in card.warnings),
-        Shown(
-            "Who is counted",
-            f"customers, as of {fmt.day(data.as_of)}",
-            table(data.coverage, [column("group"), number("customers"), column("about")]),
-        ),
-    ]
-    if card.counts:
-        counts = pl.DataFrame({"what": list(card.counts), "rows": list(card.counts.values())})
-        shown = table(counts, [column("what", show=fmt.words), number("rows")])
-        blocks.append(Shown("What the ingest counted", f"rows, source version {card.source_version}", shown))
-    if card.rejects.height:
-        shown = table(card.rejects, [column("table_name", "table"), column("rule", show=fmt.words), number("rows")])
-        blocks.append(Shown("Rows set aside", "rows by the rule that they broke; kept in core_rejected", shown))
-    else:
-        blocks.append(Words("No row of this source version was set aside.", "muted"))
-    if card.table_versions:
-        versions = pl.DataFrame({"table": list(card.table_versions), "version": list(card.table_versions.values())})
-        code = f"; code version {card.code_version}" if card.code_version else ""
-        shown = table(versions, [column("table", kind="id"), number("version")])
-        blocks.append(Shown("Versions of the tables", f"Delta versions that this report was made from{code}", shown))
-    return Section("data", "The data", tuple(blocks))
