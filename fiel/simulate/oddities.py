@@ -74,16 +74,21 @@ def break_transactions(
     }
 
 
-def break_whole_tables(draws: Draws, tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """The other tables with one customer without an id and one finished episode without a number."""
-    clients, episodes = tables["clientes"], tables["cursos_episodios_completos"]
-    if clients.height >= _LEAST_ROWS:
-        nobody = clients.head(1).with_columns(idCliente=pl.lit(None, pl.String), qtdePontos=pl.lit(0, pl.Int64))
-        clients = pl.concat([clients, nobody])
-    if episodes.height >= _LEAST_ROWS:
-        unnumbered = episodes.head(1).with_columns(
-            idCursoEpisodioCompleto=pl.lit(0, episodes.schema["idCursoEpisodioCompleto"]),
-            descSlugCursoEpisodio=pl.lit("ep-"),
-        )
-        episodes = pl.concat([episodes, unnumbered])
-    return tables | {"clientes": clients, "cursos_episodios_completos": episodes}
+def break_clients(clients: pl.DataFrame) -> pl.DataFrame:
+    """Table clientes with one row without an id."""
+    if clients.height < _LEAST_ROWS:
+        return clients
+    return pl.concat(
+        [clients, clients.head(1).with_columns(idCliente=pl.lit(None, pl.String), qtdePontos=pl.lit(0, pl.Int64))]
+    )
+
+
+def break_study(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The first part of the finished episodes with one row that does not say which episode."""
+    serial = "idCursoEpisodioCompleto"
+    if table != "cursos_episodios_completos" or frame.height < _LEAST_ROWS or frame[serial][0] != 1:
+        return frame
+    unnumbered = frame.head(1).with_columns(
+        pl.lit(0, frame.schema[serial]).alias(serial), descSlugCursoEpisodio=pl.lit("ep-")
+    )
+    return pl.concat([frame, unnumbered])

@@ -21,20 +21,20 @@ LIVE, COURSE_ONLY, NEVER_ACTIVE = 0, 1, 2
 COURSES_FROM = day_number(date(2025, 2, 4))  # the course platform's first day
 
 # One column for each type: drop-in, casual, regular, core.
-_TYPE_SHARE = np.array([0.5, 0.363, 0.094, 0.043])
-_LOG_ODDS = np.array([-3.07, -0.82, 0.68, 2.1])
+_TYPE_SHARE = np.array([0.697, 0.177, 0.108, 0.018])
+_LOG_ODDS = np.array([-3.18, 0.28, 1.12, 2.71])
 _LOG_ODDS_SPREAD = np.array([0.7, 0.7, 0.7, 0.7])
-_LEAVE_WEEKLY = np.array([0.105, 0.1804, 0.0662, 0.0505])
-_LEAVE_EARLY = np.array([0.3208, 0.3036, 0.1543, 0.0409])  # in the week after the first
-_RETURN_WEEKLY = np.array([0.004, 0.0259, 0.0074, 0.0288])
-_STAYS_AFTER_RETURN = np.array([0.0328, 0.1094, 0.3385, 0.8104])
-_WAVE_SHIFT = 0.166  # who comes with a wave is more often a drop-in
-_LAUNCH_SHIFT = 0.323  # who was there at the launch is less often one
+_LEAVE_WEEKLY = np.array([0.0726, 0.1871, 0.0987, 0.0534])
+_LEAVE_EARLY = np.array([0.372, 0.2402, 0.1571, 0.0221])  # in the week after the first
+_RETURN_WEEKLY = np.array([0.0026, 0.0189, 0.0086, 0.0297])
+_STAYS_AFTER_RETURN = np.array([0.0804, 0.0878, 0.2913, 0.7907])
+_WAVE_SHIFT = 0.152  # who comes with a wave is more often a drop-in
+_LAUNCH_SHIFT = 0.514  # who was there at the launch is less often one
 _LAUNCH_DAYS = 20
 _BOND_KEEP = 0.93
 _BOND_ON_LEAVING = 0.9
-_DRIFT_KEEP = 0.879
-_DRIFT_STEP = 0.529
+_DRIFT_KEEP = 0.817
+_DRIFT_STEP = 0.574
 
 
 @dataclass(frozen=True)
