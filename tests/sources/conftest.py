@@ -6,12 +6,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from fiel.lake import Lake
 from fiel.program import Program
 from fiel.settings import Settings
-from fiel.sources.ingest import IngestSummary, ingest
+from fiel.sources.ingest import IngestSummary, ingest, land, read_and_normalise, resolve
+from fiel.sources.landing import Landing
+from fiel.tables import TABLES
 from tests.sources.fake_kaggle import FakeKaggle
 from tests.sources.tiny import CATEGORIES, write
 
@@ -49,6 +52,18 @@ class Place:
     def write(self, name: str = "source", **more: Any) -> Path:
         """A folder with the tiny data set, changed by `more` (see tiny.write)."""
         return write(self.folder / name, **more)
+
+    def land(self, source: Path, program: Program | None = None) -> Landing:
+        """The core tables that an ingest of `source` would write first, without writing them; `read` gives them."""
+        program = program or teomewhy_program()
+        version = resolve(program, str(source), self.settings)
+        self.landing = read_and_normalise(program, version, land(version, self.lake), None, NOW)
+        return self.landing
+
+    def read(self, table: str) -> pl.DataFrame:
+        """A table of the last landing, sorted by its key."""
+        frame = self.landing.tables[table]
+        return frame.sort(TABLES[table].key or frame.columns)
 
     def ingest(self, source: Path | str | None, program: Program | None = None, **more: Any) -> IngestSummary:
         return ingest(

@@ -127,7 +127,7 @@ def test_a_failure_that_stays_ends_after_the_last_attempt(published: FakeKaggle,
 
 def test_an_archive_that_stays_corrupt_is_a_source_error(published: FakeKaggle, place: Place) -> None:
     published.fail("file", *["corrupt"] * 5)
-    with pytest.raises(SourceError, match="cannot be unpacked .* pass --source DIR") as caught:
+    with pytest.raises(SourceError, match=r"cannot be unpacked .* pass --source DIR") as caught:
         place.ingest(None, patience=FAST)
     assert not isinstance(caught.value, SourceUnavailableError)
     assert published.calls["file"] == FAST.attempts
