@@ -129,9 +129,8 @@ def rollback(
     by: Annotated[str | None, typer.Option("--by", help="Who. Default: the user of this shell.")] = None,
 ) -> None:
     """Point the champion back to the model before it, and write that to the promotion ledger."""
-    from tasks.context import opened
-
     from fiel.models.promotion import rollback as roll_back
+    from tasks.context import opened
 
     with opened(program) as context:
         done = roll_back(context.registry, context.store, who=by or _user(), reason=reason)

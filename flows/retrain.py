@@ -1,6 +1,6 @@
-"""Train a challenger on monthly cohorts, compare it with the champion, promote it if the gates allow: wraps
-`fiel.models.retraining` and `fiel.models.promotion`.
+"""Monthly cohorts to a challenger, and the challenger to a settled champion.
 
+Wraps `fiel.models.retraining` and `fiel.models.settlement`.
 Runs on the first of the month. By hand: `fiel run retrain --program teomewhy [--as-of 2025-09-01]`.
 """
 

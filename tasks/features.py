@@ -24,7 +24,7 @@ from tasks.context import Context, opened
 
 @task(name="features", cache_policy=NO_CACHE)
 def build_features(program: str, as_of_dates: Sequence[date]) -> dict[str, Any]:
-    """Spans, feature groups and snapshot of every date that was not built from these inputs yet; counts and versions."""
+    """Spans, feature groups and snapshot of every date that was not built from these inputs yet; counts, versions."""
     with opened(program) as context:
         core = Core.open(context.lake)
         for day in as_of_dates:

@@ -20,7 +20,7 @@ from fiel.models.retraining import train
 from fiel.models.settlement import Settlement, settle
 from fiel.program import Program
 from fiel.reports.model_card import card_json, settled_card, trained_card
-from fiel.reports.page import model_plots
+from fiel.reports.plots import model_plots
 from fiel.reports.tables import markdown_table
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
@@ -36,7 +36,7 @@ def cohort_dates(program: str, as_of: date) -> list[date]:
 
 @task(name="train", cache_policy=NO_CACHE)
 def train_challenger(program: str, as_of: date) -> dict[str, Any]:
-    """Train on the cohorts that had matured at `as_of` and log it to MLflow; a training that is there is not repeated."""
+    """Train on the cohorts that had matured at `as_of`, log it to MLflow; a training that is there is not repeated."""
     with opened(program) as context:
         core = Core.open(context.lake)
         split = _split(core, context.program, as_of)

@@ -6,6 +6,8 @@ from datetime import date
 from typing import Any
 
 import polars as pl
+from fiel.models.quality import realised_quality
+from fiel.models.scoring import score
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -13,8 +15,6 @@ from prefect.logging import get_run_logger
 
 from fiel.core import Core
 from fiel.models.labels import is_matured, outcome
-from fiel.models.quality import realised_quality
-from fiel.models.scoring import score
 from fiel.reports.tables import markdown_table
 from tasks.artifacts import leave_markdown
 from tasks.context import opened

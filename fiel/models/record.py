@@ -78,7 +78,7 @@ def read_evaluation(content: bytes) -> dict[str, list[dict[str, Any]]]:
 def _params(learned: Learned) -> dict[str, Any]:
     split = learned.split
     return {
-        **{f"recipe.{name}": value for name, value in learned.recipe.params.items()},
+        **{f"recipe.{name}": value for name, value in dict(learned.recipe.params).items()},
         "recipe.iterations": learned.recipe.iterations,
         "recipe.features": len(learned.recipe.features),
         "recipe.seed": learned.recipe.seed,

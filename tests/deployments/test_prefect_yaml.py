@@ -25,7 +25,8 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
         "from prefect.flows import load_flow_from_entrypoint\n"
         "from prefect.utilities.callables import parameter_schema\n"
         "root, *points = sys.argv[1:]\n"
-        "print(json.dumps({p: parameter_schema(load_flow_from_entrypoint(root + '/' + p)).model_dump() for p in points}))"
+        "flows = {p: load_flow_from_entrypoint(root + '/' + p) for p in points}\n"
+        "print(json.dumps({p: parameter_schema(flow).model_dump() for p, flow in flows.items()}))"
     )
     points = sorted({entry["entrypoint"] for entry in DEPLOYMENTS})
     done = subprocess.run(
