@@ -4,7 +4,7 @@ The check is Cox's (1958): the outcome is regressed on the log odds of the predi
 (its odds are neither too bold nor too shy) and, with the slope held at 1, intercept 0 (its mean is right). Intervals
 come from a variance that is robust to a customer's rows being alike. Rows of one cohort are alike too: a good or a
 bad month moves everyone. How much, is measured on the folds and on validation (`cohort_spread`) and widens the
-interval of the intercept, else every second month would ask for a correction that the next month takes back.
+intervals, else every second month would ask for a correction that the next month takes back.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from statistics import NormalDist
 import numpy as np
 import polars as pl
 from scipy.optimize import brentq
+from scipy.stats import t as student_t
 
 from fiel.models.bootstrap import Interval
 from fiel.models.metrics import Array
+
+Fit = tuple[Array, Array]
+"""Coefficients and their covariance."""
 
 _STEPS = 50
 _FARTHEST_LOG_ODDS = 20.0
@@ -45,6 +49,15 @@ class CalibrationCheck:
         if self.slope is None or self.intercept is None:
             return None
         return self.slope.holds(1.0) and self.intercept.holds(0.0)
+
+
+@dataclass(frozen=True)
+class CohortSpread:
+    """Standard deviations, between `cohorts` cohorts, of calibration slope and intercept (log odds), beyond chance."""
+
+    slope_sd: float
+    intercept_sd: float
+    cohorts: int
 
 
 @dataclass(frozen=True)
@@ -84,13 +97,13 @@ def check_calibration(
     *,
     confidence: float,
     cohorts: int = 1,
-    cohort_sd: float = 0.0,
+    spread: CohortSpread | None = None,
     curvature_from: int | None = None,
 ) -> CalibrationCheck:
     """Slope and intercept of `labels` on raw log odds `raw`, with intervals robust to rows of one customer.
 
-    `cohort_sd` is the spread of the intercept from one cohort to the next (`cohort_spread`) and `cohorts` the number
-    of cohorts in the rows: together they widen the interval of the intercept.
+    `spread` says how far slope and intercept lie apart from one cohort to the next (`cohort_spread`) and `cohorts` is
+    the number of cohorts in the rows: together they widen the intervals.
     """
     labels, raw = np.asarray(labels, dtype=np.float64), np.asarray(raw, dtype=np.float64)
     rows, positives = len(labels), int(labels.sum())
@@ -98,27 +111,23 @@ def check_calibration(
         note = f"one class only: {positives} of {rows} rows reached the target"
         return CalibrationCheck(rows, positives, None, None, note=note)
     _, owner = np.unique(np.asarray(customers), return_inverse=True)
+    apart = spread or CohortSpread(0.0, 0.0, 0)
     ones = np.ones((rows, 1))
-    intercept = _fit(ones, labels, owner, offset=raw)
-    if intercept is not None:
-        intercept = intercept[0], intercept[1] + cohort_sd**2 / cohorts
+
+    def interval(fitted: Fit | None, place: int, sd: float = 0.0) -> Interval | None:
+        return _interval(fitted, place, confidence, sd**2 / cohorts, apart.cohorts - 1 if sd > 0 else None)
+
+    intercept = interval(_fit(ones, labels, owner, offset=raw), 0, apart.intercept_sd)
     if np.ptp(raw) == 0:
-        note = "all predictions are equal: there is no slope"
-        return CalibrationCheck(rows, positives, None, _interval(intercept, 0, confidence), note=note)
-    slope = _fit(np.column_stack([ones, raw]), labels, owner)
+        return CalibrationCheck(rows, positives, None, intercept, note="all predictions are equal: there is no slope")
+    slope = interval(_fit(np.column_stack([ones, raw]), labels, owner), 1, apart.slope_sd)
     if slope is None or intercept is None:
         note = "the predictions separate the classes: there is no finite slope"
-        return CalibrationCheck(rows, positives, None, _interval(intercept, 0, confidence), note=note)
+        return CalibrationCheck(rows, positives, None, intercept, note=note)
     bent = None
     if curvature_from is not None and positives >= curvature_from:
-        bent = _fit(np.column_stack([ones, raw, raw**2]), labels, owner)
-    return CalibrationCheck(
-        rows,
-        positives,
-        _interval(slope, 1, confidence),
-        _interval(intercept, 0, confidence),
-        _interval(bent, 2, confidence),
-    )
+        bent = interval(_fit(np.column_stack([ones, raw, raw**2]), labels, owner), 2)
+    return CalibrationCheck(rows, positives, slope, intercept, bent)
 
 
 def fit_sigmoid(check: CalibrationCheck, labels: Array, raw: Array) -> Sigmoid:
@@ -129,7 +138,7 @@ def fit_sigmoid(check: CalibrationCheck, labels: Array, raw: Array) -> Sigmoid:
     if check.slope is None or check.intercept is None:
         return Sigmoid(1.0, 0.0, f"left as it is: {check.note}")
     if check.holds:
-        return Sigmoid(1.0, 0.0, f"left as it is: {_words(check)}, both as they should be")
+        return Sigmoid(1.0, 0.0, f"left as it is: {_words(check)}, no further off than chance and months explain")
     labels, raw = np.asarray(labels, dtype=np.float64), np.asarray(raw, dtype=np.float64)
     if check.slope.holds(1.0):
         return Sigmoid(1.0, check.intercept.estimate, f"shifted: {_words(check)}")
@@ -143,23 +152,30 @@ def fit_sigmoid(check: CalibrationCheck, labels: Array, raw: Array) -> Sigmoid:
     return Sigmoid(scale, bias, f"rescaled and shifted: {_words(check)}")
 
 
-def cohort_spread(judged: pl.DataFrame) -> float:
-    """Standard deviation, between cohorts, of the intercept of out-of-fold predictions, beyond chance.
+def cohort_spread(unseen: pl.DataFrame) -> CohortSpread:
+    """How far slope and intercept lie apart between cohorts, on predictions for rows that no fit has seen.
 
-    `judged` has as_of, customer_id, label and raw log odds. By moments: the variance of the cohorts' intercepts less
+    `unseen` has as_of, customer_id, label and raw log odds. By moments: the variance between the cohorts' values less
     the mean of their own variances; 0 with fewer than three cohorts of both classes, where nothing can be said.
     """
-    fitted = []
-    for part in judged.sort("as_of").partition_by("as_of"):
-        labels = part["label"].to_numpy().astype(np.float64)
-        _, owner = np.unique(part["customer_id"].to_numpy(), return_inverse=True)
-        if 0 < labels.sum() < len(labels):
-            fitted.append(_fit(np.ones((len(labels), 1)), labels, owner, offset=part["raw"].to_numpy()))
-    found = [(weights[0], variance[0, 0]) for weights, variance in (one for one in fitted if one is not None)]
+    slopes: list[Fit | None] = []
+    intercepts: list[Fit | None] = []
+    for part in unseen.sort("as_of", "customer_id").partition_by("as_of"):
+        labels, raw = part["label"].to_numpy().astype(np.float64), part["raw"].to_numpy()
+        if 0 < labels.sum() < len(labels) and np.ptp(raw) > 0:
+            _, owner = np.unique(part["customer_id"].to_numpy(), return_inverse=True)
+            ones = np.ones((len(labels), 1))
+            intercepts.append(_fit(ones, labels, owner, offset=raw))
+            slopes.append(_fit(np.column_stack([ones, raw]), labels, owner))
+    return CohortSpread(_between(slopes, 1), _between(intercepts, 0), len(slopes))
+
+
+def _between(fitted: list[Fit | None], place: int) -> float:
+    found = [(weights[place], variance[place, place]) for weights, variance in filter(None, fitted)]
     if len(found) < 3:
         return 0.0
-    intercepts, variances = np.array(found).T
-    return float(np.sqrt(max(0.0, intercepts.var(ddof=1) - variances.mean())))
+    values, variances = np.array(found).T
+    return float(np.sqrt(max(0.0, values.var(ddof=1) - variances.mean())))
 
 
 def _bias_for_mean(raw: Array, mean: float) -> float:
@@ -177,15 +193,19 @@ def _words(check: CalibrationCheck) -> str:
     )
 
 
-def _interval(fitted: tuple[Array, Array] | None, place: int, confidence: float) -> Interval | None:
+def _interval(
+    fitted: Fit | None, place: int, confidence: float, more_variance: float, degrees: int | None
+) -> Interval | None:
+    """Normal interval; Student's t with `degrees` of freedom where a spread from few cohorts is part of it."""
     if fitted is None:
         return None
-    estimate, error = float(fitted[0][place]), float(np.sqrt(fitted[1][place, place]))
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
-    return Interval(estimate, estimate - reach, estimate + reach)
+    share = (1 + confidence) / 2
+    quantile = NormalDist().inv_cdf(share) if degrees is None else float(student_t.ppf(share, degrees))
+    estimate, error = float(fitted[0][place]), float(np.sqrt(fitted[1][place, place] + more_variance))
+    return Interval(estimate, estimate - quantile * error, estimate + quantile * error)
 
 
-def _fit(design: Array, labels: Array, owner: Array, offset: Array | None = None) -> tuple[Array, Array] | None:
+def _fit(design: Array, labels: Array, owner: Array, offset: Array | None = None) -> Fit | None:
     """Logistic regression by Newton's method: coefficients and cluster-robust covariance; None without a maximum."""
     start = np.zeros(len(labels)) if offset is None else offset
     weights = np.zeros(design.shape[1])

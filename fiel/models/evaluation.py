@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from fiel.models.bootstrap import Comparison, Interval, compare
-from fiel.models.calibration import check_calibration, log_odds
+from fiel.models.calibration import CohortSpread, check_calibration, log_odds
 from fiel.models.metrics import Array, measure
 from fiel.program import Program
 
@@ -76,15 +76,15 @@ class Evaluation:
         return None if found.is_empty() else found.item()
 
 
-def evaluate(predictions: pl.DataFrame, program: Program, cohort_sd: float = 0.0) -> Evaluation:
+def evaluate(predictions: pl.DataFrame, program: Program, spread: CohortSpread | None = None) -> Evaluation:
     """All tables for `predictions` (see the module), both models side by side.
 
-    `cohort_sd` widens the intervals of the calibration intercepts (calibration.check_calibration).
+    `spread` widens the intervals of calibration slope and intercept (calibration.check_calibration).
     """
     oot = predictions.filter(pl.col("split") == "oot")
     rules = program.promotion
     return Evaluation(
-        metrics=split_metrics(predictions, program, cohort_sd),
+        metrics=split_metrics(predictions, program, spread),
         cohorts=cohort_metrics(predictions, program),
         slices=slice_metrics(predictions, program),
         gains=pl.concat([gains(predictions.filter(pl.col("split") == split), split) for split in SPLITS]),
@@ -102,7 +102,7 @@ def evaluate(predictions: pl.DataFrame, program: Program, cohort_sd: float = 0.0
     )
 
 
-def split_metrics(predictions: pl.DataFrame, program: Program, cohort_sd: float = 0.0) -> pl.DataFrame:
+def split_metrics(predictions: pl.DataFrame, program: Program, spread: CohortSpread | None = None) -> pl.DataFrame:
     """One row for each split and model: every measure, and calibration slope and intercept with intervals."""
     rows = []
     for split in SPLITS:
@@ -116,7 +116,7 @@ def split_metrics(predictions: pl.DataFrame, program: Program, cohort_sd: float 
                 customers,
                 confidence=program.promotion.confidence,
                 cohorts=max(1, part["as_of"].n_unique()),
-                cohort_sd=cohort_sd,
+                spread=spread,
             )
             rows.append(
                 {

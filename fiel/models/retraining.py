@@ -23,7 +23,14 @@ from catboost import CatBoostClassifier
 from fiel.errors import CohortError
 from fiel.features.snapshot import model_features
 from fiel.models import classifier
-from fiel.models.calibration import CalibrationCheck, Sigmoid, check_calibration, cohort_spread, fit_sigmoid
+from fiel.models.calibration import (
+    CalibrationCheck,
+    CohortSpread,
+    Sigmoid,
+    check_calibration,
+    cohort_spread,
+    fit_sigmoid,
+)
 from fiel.models.classifier import Recipe, base_recipe
 from fiel.models.cohorts import CohortSplit
 from fiel.models.drift import psi, psi_inputs
@@ -50,8 +57,8 @@ class Learned:
     `model` is the artifact (fitted on `trained_as_of` = train + validation, calibration folded in), `model_bytes` its
     canonical bytes and `digest` their SHA-256. `predictions` has one row for each customer and cohort (columns of
     fiel.models.evaluation): train and validation rows are scored by the model fitted on train only, out-of-time rows
-    by the artifact. `calibration` was checked on validation before the sigmoid; `cohort_sd` is the spread of the
-    intercept from month to month (`month_to_month`), which widens its intervals. `importances`: feature, mean absolute
+    by the artifact. `calibration` was checked on validation before the sigmoid; `spread` is how far
+    one month lies from another (`month_to_month`), which widens its intervals. `importances`: feature, mean absolute
     SHAP value in log odds. `psi_scores`: the artifact's scores, its own training rows to out-of-time.
     """
 
@@ -59,7 +66,7 @@ class Learned:
     procedure: str
     sigmoid: Sigmoid
     calibration: CalibrationCheck
-    cohort_sd: float
+    spread: CohortSpread
     model: CatBoostClassifier
     model_bytes: bytes
     digest: str
@@ -124,7 +131,7 @@ def train(
         procedure=procedure_digest(program),
         sigmoid=sigmoid,
         calibration=check,
-        cohort_sd=spread,
+        spread=spread,
         model=artifact,
         model_bytes=content,
         digest=hashlib.sha256(content).hexdigest(),
@@ -167,12 +174,12 @@ def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSp
 
 
 def calibrate(
-    model: CatBoostClassifier, valid: pl.DataFrame, split: CohortSplit, program: Program, cohort_sd: float
+    model: CatBoostClassifier, valid: pl.DataFrame, split: CohortSplit, program: Program, spread: CohortSpread
 ) -> tuple[CalibrationCheck, Sigmoid]:
     """The check of `model` on the validation cohorts and the sigmoid that it asks for.
 
     Cohorts whose outcome meets a planned break say nothing about other months, so they are left out; with none left,
-    nothing is fitted. `cohort_sd` is how far one month's intercept lies from another's (calibration.cohort_spread).
+    nothing is fitted. `spread` is how far one month lies from another (month_to_month).
     """
     usable = valid.filter(~pl.col("as_of").is_in(split.breaks))
     if usable.is_empty():
@@ -185,14 +192,14 @@ def calibrate(
         usable["customer_id"].to_numpy(),
         confidence=program.promotion.confidence,
         cohorts=usable["as_of"].n_unique(),
-        cohort_sd=cohort_sd,
+        spread=spread,
         curvature_from=program.training.calibrate_sigmoid_below,
     )
     return check, fit_sigmoid(check, labels, raw)
 
 
-def month_to_month(search: Search, model: CatBoostClassifier, valid: pl.DataFrame, split: CohortSplit) -> float:
-    """How far one month's calibration intercept lies from another's, in log odds, on rows that no fit has seen.
+def month_to_month(search: Search, model: CatBoostClassifier, valid: pl.DataFrame, split: CohortSplit) -> CohortSpread:
+    """How far one month's calibration lies from another's, on rows that no fit has seen.
 
     From the folds that are cut by time and the validation cohorts; cohorts that meet a planned break are left out.
     """
