@@ -67,3 +67,7 @@ class CycleConflictError(PlanError):
 
 class StoreError(FielError):
     """The online store cannot be reached or used."""
+
+
+class DeliveryError(FielError):
+    """The points API refuses us or keeps failing. Nothing is lost: what was not delivered is sent by the next run."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from fiel.store import deliveries as _deliveries
 from fiel.store import ledger as _ledger
 from fiel.store import promotions as _promotions
 from fiel.store import scores as _scores
@@ -75,6 +76,11 @@ class Store:
         """Customers who would have been granted and were held out, of the program or of one cycle."""
         with self.database.read() as connection:
             return _ledger.held_out(connection, program, as_of)
+
+    def outbox(self, program: str, as_of: date | None = None) -> pl.DataFrame:
+        """Ledger entries of the program, or of one cycle, each with what became of its delivery."""
+        with self.database.read() as connection:
+            return _deliveries.outbox(connection, program, as_of)
 
     # -- the mirror of scores
 
