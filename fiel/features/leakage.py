@@ -129,13 +129,6 @@ def verify_leakage(
     )
 
 
-def leakage_dates(core: Core) -> list[date]:
-    """Three dates to check at: after one third and two thirds of what the core knows, and its last as_of."""
-    last = core.known_through + timedelta(days=1)
-    days = (last - core.first_day).days
-    return sorted({core.first_day + timedelta(days=max(1, days * third // 3)) for third in (1, 2, 3)})
-
-
 def _features(
     core: Core, as_of_dates: Sequence[date], program: Program, groups: Mapping[str, Group]
 ) -> dict[str, pl.DataFrame]:
