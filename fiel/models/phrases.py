@@ -1,0 +1,185 @@
+"""What a feature's value means in words: one phrase for each column that a model may use.
+
+A phrase is completed with the customer's own value, so that a reason reads `11 active days in the last 28 days raise
+it`. Features that say nearly the same thing share a topic, and a customer hears each topic once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from fiel.program import Program
+
+Form = Literal["count", "number", "share", "value", "text", "weekday"]
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """How a column (or a family of columns) is said.
+
+    `{v}` is the value, `{when}` the window, `{key}` the name that the column was made for. `one` is the singular of
+    `many`; with it, the verb agrees with the number. `empty` stands for a missing value (or the text `none`).
+    """
+
+    column: str
+    topic: str
+    many: str
+    one: str | None = None
+    empty: str = ""
+    form: Form = "number"
+
+    def match(self, column: str) -> re.Match[str] | None:
+        """The match of a column's name with this phrase's."""
+        shape = self.column.replace("{w}", r"(?P<w>life|d\d+)").replace("{key}", "(?P<key>[a-z0-9_]+)")
+        return re.fullmatch(shape, column)
+
+
+PHRASES = (
+    Phrase("active_days_{w}", "active days", "{v} active days {when}", "{v} active day {when}", form="count"),
+    Phrase("active_days_share_{w}", "active days", "being active on {v} of the {days}", form="share"),
+    Phrase("active_days_ratio_{w}", "active days", "{v} times the active days of others in the same stage",
+           empty="no comparison with others in the same stage"),
+    Phrase("stage_mean_active_days_{w}", "stage", "a stage whose customers have {v} active days {when} on average",
+           empty="a stage without active customers"),
+    Phrase("transactions_{w}", "transactions", "{v} events {when}", "{v} event {when}", form="count"),
+    Phrase("transactions_per_day_{w}", "transactions a day", "having {v} events on an active day {when}"),
+    Phrase("transactions_morning_life", "part of day", "{v} events in the morning", "{v} event in the morning",
+           form="count"),
+    Phrase("transactions_afternoon_life", "part of day", "{v} events in the afternoon", "{v} event in the afternoon",
+           form="count"),
+    Phrase("transactions_night_life", "part of day", "{v} events at night", "{v} event at night", form="count"),
+    Phrase("transactions_morning_share", "part of day", "having {v} of the events in the morning", form="share"),
+    Phrase("transactions_afternoon_share", "part of day", "having {v} of the events in the afternoon", form="share"),
+    Phrase("transactions_night_share", "part of day", "having {v} of the events at night", form="share"),
+    Phrase("value_net_{w}", "balance", "a net of {v} {unit} {when}", form="value"),
+    Phrase("value_earned_{w}", "earned", "having earned {v} {unit} {when}", form="value"),
+    Phrase("value_spent_{w}", "spent", "having spent {v} {unit} {when}", form="value"),
+    Phrase("hours_{w}", "hours", "being around for {v} hours {when}"),
+    Phrase("age_days", "age", "{v} days since the first active day", "{v} day since the first active day",
+           form="count"),
+    Phrase("recency_days", "recency", "{v} days since the last active day", "{v} day since the last active day",
+           form="count"),
+    Phrase("gap_days", "gaps", "a {v}-day gap before the last active day", empty="having one active day only"),
+    Phrase("mean_gap_days_{w}", "gaps", "a mean gap of {v} days between active days {when}",
+           empty="no gap between active days {when}"),
+    Phrase("product_share_{key}", "products", "{v} of the products being {key}", form="share"),
+    Phrase("category_share_{key}", "products", "{v} of the products of category {key}", form="share"),
+    Phrase("stage", "stage", "being {v} now", form="text"),
+    Phrase("stage_{w}", "earlier stage", "having been {v} {ago}", empty="being too new for a stage {ago}",
+           form="text"),
+    Phrase("stage_share_{key}", "days in a stage", "having been {key} on {v} of the days so far", form="share"),
+    Phrase("value_cluster", "value cluster", "belonging to the value cluster {v}",
+           empty="belonging to no value cluster", form="text"),
+    Phrase("courses_finished", "courses", "{v} finished courses", "{v} finished course", form="count"),
+    Phrase("courses_begun", "courses", "{v} courses begun and not finished", "{v} course begun and not finished",
+           form="count"),
+    Phrase("courses_finished_rewarded", "courses", "{v} finished courses with the reward claimed",
+           "{v} finished course with the reward claimed", form="count"),
+    Phrase("courses_finished_unrewarded", "courses", "{v} finished courses without the reward claimed",
+           "{v} finished course without the reward claimed", form="count"),
+    Phrase("course_share_{key}", "courses", "having done {v} of the course {key}",
+           empty="the course {key} not being known yet", form="share"),
+    Phrase("learning_recency_days", "courses", "{v} days since the last episode, skill or reward",
+           "{v} day since the last episode, skill or reward", empty="nothing learned on the course platform",
+           form="count"),
+    Phrase("as_of_weekday", "calendar", "the score being made for a {v}", form="weekday"),
+    Phrase("live_days_d28", "calendar", "{v} days with live events among the last 28",
+           "{v} day with live events among the last 28", form="count"),
+    Phrase("planned_break_days", "calendar", "{v} days of planned breaks ahead", "{v} day of planned breaks ahead",
+           form="count"),
+)  # fmt: skip
+
+
+def phrase_of(column: str) -> Phrase:
+    """The phrase of a column; one made of its name where none is declared."""
+    found = next((phrase for phrase in PHRASES if phrase.match(column)), None)
+    return found or Phrase(column, column, f"{column.replace('_', ' ')} of {{v}}", empty=f"no {column}", form="text")
+
+
+def sentences(column: str, values: pl.Series, raises: pl.Series, program: Program) -> pl.Series:
+    """One sentence for each value of `column`; `raises` says whether it raises or lowers the score.
+
+    >>> from fiel.program import read_program; from fiel.settings import HOME
+    >>> program = read_program(HOME / "deployments" / "programs" / "teomewhy.yaml")
+    >>> sentences("active_days_d28", pl.Series([11, 1]), pl.Series([True, False]), program).to_list()
+    ['11 active days in the last 28 days raise it', '1 active day in the last 28 days lowers it']
+    """
+    phrase = phrase_of(column)
+    frame = pl.DataFrame({"value": values, "raises": raises})
+    shown = _shown(phrase.form, program)
+    is_one = (pl.col("value") == 1).fill_null(False) if phrase.one else pl.lit(True)
+    text: pl.Expr = (
+        pl.when(is_one)
+        .then(_filled(phrase.one or phrase.many, phrase, column, shown, program))
+        .otherwise(_filled(phrase.many, phrase, column, shown, program))
+    )
+    if phrase.empty:
+        empty = pl.col("value").is_null() | _is_none(phrase.form)
+        is_one = is_one | empty
+        text = pl.when(empty).then(_filled(phrase.empty, phrase, column, shown, program)).otherwise(text)
+    verb = (
+        pl.when(pl.col("raises") & is_one)
+        .then(pl.lit(" raises it"))
+        .when(pl.col("raises"))
+        .then(pl.lit(" raise it"))
+        .when(is_one)
+        .then(pl.lit(" lowers it"))
+        .otherwise(pl.lit(" lower it"))
+    )
+    return frame.select((text + verb).alias("sentence")).to_series()
+
+
+def _is_none(form: Form) -> pl.Expr:
+    return (pl.col("value").cast(pl.String) == "none").fill_null(False) if form == "text" else pl.lit(False)
+
+
+def _filled(template: str, phrase: Phrase, column: str, shown: pl.Expr, program: Program) -> pl.Expr:
+    """The template with window, key and unit filled in, and the value as an expression."""
+    match = phrase.match(column)
+    named = match.groupdict() if match else {}
+    window, key = named.get("w") or "", named.get("key") or ""
+    days = f"last {window[1:]} days" if window.startswith("d") else "days since joining"
+    words = {
+        "{when}": f"in the {days}" if window.startswith("d") else "since joining",
+        "{days}": days,
+        "{ago}": f"{window[1:]} days ago",
+        "{unit}": program.value.unit,
+        "{key}": _key_words(phrase.column, key, program),
+    }
+    text = template
+    for mark, word in words.items():
+        text = text.replace(mark, word)
+    before, found, after = text.partition("{v}")
+    return pl.lit(before) + shown + pl.lit(after) if found else pl.lit(text)
+
+
+def _key_words(family: str, key: str, program: Program) -> str:
+    if family.startswith("product_share"):
+        return program.features.tracked_products.get(key, key)
+    if family.startswith("category_share"):
+        return program.features.tracked_categories.get(key, key)
+    return key if family.startswith("stage_share") else key.replace("_", " ")
+
+
+def _shown(form: Form, program: Program) -> pl.Expr:
+    """The value as people read it."""
+    value = pl.col("value")
+    if form == "text":
+        return value.cast(pl.String).fill_null("none")
+    if form == "weekday":
+        names = dict(enumerate(WEEKDAYS, start=1))
+        return value.cast(pl.Int64).replace_strict(names, default="day", return_dtype=pl.String)
+    if form == "share":
+        return (value * 100).round(0).cast(pl.Int64).cast(pl.String).fill_null("none") + pl.lit(" %")
+    number = value.cast(pl.Float64)
+    if form == "value":
+        number = number / program.value.scale
+    digits = 2 if form == "value" else 1
+    rounded = number.round(digits).cast(pl.String).str.strip_suffix(".0")
+    return rounded.fill_null("unknown")

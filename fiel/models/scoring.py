@@ -1,0 +1,128 @@
+"""Scores of one as_of: a row for every customer of the snapshot, made by the champion (DESIGN.md section 5)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import polars as pl
+
+from fiel.errors import SchemaError
+from fiel.models.loaded import LoadedModel
+from fiel.models.reasons import REASONS, reasons
+from fiel.program import Program
+from fiel.tables import TABLES
+
+_LOG = logging.getLogger(__name__)
+
+ReasonsFor = Literal["granted", "all", "none"]
+
+_CARRIED = (
+    "customer_id",
+    "as_of",
+    "stage",
+    "next_stage",
+    "next_stage_date",
+    "stage_after_visit",
+    "value_cluster",
+    "in_population",
+)
+
+
+def score(
+    snapshot: pl.DataFrame,
+    model: LoadedModel,
+    program: Program,
+    *,
+    table_versions: Mapping[str, int],
+    reasons_for: ReasonsFor = "granted",
+) -> pl.DataFrame:
+    """Scores, `out_scores`: one row for each customer of `snapshot` (one as_of), sorted by customer.
+
+    In the population a probability `prob`; for a customer who is not in the target's state now it is also `gain_prob`,
+    for one who is, `loss_prob` = 1 - prob (see `in_target_now`). Outside it the three are empty. Reasons are written
+    for the customers that a reward could be granted to (`granted`), for everyone in the population (`all`), or for
+    nobody. SchemaError when the snapshot lacks columns that the model or the scores need.
+    """
+    missing = [name for name in _CARRIED if name not in snapshot.columns]
+    if missing:
+        raise SchemaError(f"the snapshot lacks the columns {', '.join(missing)}: run `fiel run features` again")
+    filled = model.filled(snapshot)
+    if filled:
+        _LOG.warning(
+            "%d columns of model version %s are not in the snapshot and count as empty: %s",
+            len(filled),
+            model.version,
+            ", ".join(filled),
+        )
+    ordered = snapshot.sort("customer_id")
+    population = ordered.filter("in_population")
+    probs = population.select("customer_id", prob=pl.Series(model.predict(population), dtype=pl.Float64))
+    now = in_target_now(program, ordered.schema)
+    scores = (
+        ordered.select(*_CARRIED, _now=now)
+        .join(probs, on="customer_id", how="left", maintain_order="left")
+        .with_columns(
+            gain_prob=pl.when(~pl.col("_now")).then("prob"),
+            loss_prob=pl.when(pl.col("_now")).then(1 - pl.col("prob")),
+            **{name: pl.lit(None, pl.String) for name in REASONS},
+            model_version=pl.lit(model.version),
+            model_digest=pl.lit(model.digest),
+            table_versions=pl.lit(json.dumps(dict(table_versions), sort_keys=True)),
+        )
+        .select(list(TABLES["out_scores"].declared))
+    )
+    if reasons_for == "none":
+        return scores
+    wanted = scores.filter(pl.col("prob").is_not_null() if reasons_for == "all" else grantable(program))
+    return add_reasons(scores, ordered, model, program, wanted["customer_id"])
+
+
+def add_reasons(
+    scores: pl.DataFrame,
+    snapshot: pl.DataFrame,
+    model: LoadedModel,
+    program: Program,
+    customer_ids: pl.Series | Sequence[str],
+) -> pl.DataFrame:
+    """`scores` with the reasons of the given customers filled in; other rows are as they were.
+
+    `snapshot` and `model` are those that the scores were made from. Customers outside the population have no reason.
+    """
+    scored = scores.filter(pl.col("prob").is_not_null())["customer_id"]
+    wanted = pl.DataFrame({"customer_id": pl.Series(customer_ids, dtype=pl.String)}).unique()
+    rows = snapshot.join(wanted, on="customer_id", how="semi").filter(pl.col("customer_id").is_in(scored.implode()))
+    if rows.is_empty():
+        return scores
+    told = pl.concat([rows.select("customer_id"), reasons(rows, model, program)], how="horizontal")
+    return scores.update(told, on="customer_id", how="left").select(scores.columns)
+
+
+def in_target_now(program: Program, schema: pl.Schema) -> pl.Expr:
+    """Whether a customer is in the target's state at as_of, which is what gain and loss are told apart by.
+
+    Kind `stage`: in the target's stage now. Kind `active` (an active day within the horizon after as_of): an active day
+    within the horizon before as_of, so that gain means coming back and loss staying away.
+    """
+    if program.target.kind == "stage":
+        return pl.col("stage") == program.target.stage
+    if "recency_days" not in schema:
+        raise SchemaError("the snapshot lacks recency_days: add life_cycle to features.groups and run features again")
+    return pl.col("recency_days") <= program.target.horizon_days
+
+
+def grantable(program: Program) -> pl.Expr:
+    """Whether the policy could grant a scored customer anything: the score lies in a bucket that is in use.
+
+    Budget, cooldown, hold-out and caps are the plan's business; a reason for a customer who gets nothing does no harm.
+    """
+    policy = program.incentive
+    in_bucket = pl.lit(False)
+    for bucket in policy.buckets:
+        if bucket.points > 0 or (bucket.points < 0 and policy.penalties):
+            below = pl.col("prob") <= 1 if bucket.to_prob == 1 else pl.col("prob") < bucket.to_prob
+            in_bucket = in_bucket | ((pl.col("prob") >= bucket.from_prob) & below)
+    excluded = pl.col("stage").is_in(policy.exclude_stages) | pl.col("customer_id").is_in(policy.exclude_customers)
+    return (in_bucket & ~excluded).fill_null(False)
