@@ -26,7 +26,7 @@ from fiel.simulate.write import Layout, Writer
 
 EXPORT_MINUTE = 8 * 60  # the export is made at eight in the morning after the last complete day
 EARLIEST_START = date(2019, 4, 1)  # before it the local zone had summer time
-CHUNK = 20_000  # customers whose transactions are made and written at once
+CHUNK = 10_000  # customers whose transactions are made and written at once
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def _parts(world: _World, *, broken: bool) -> Iterator[dict[str, pl.DataFrame]]:
         yield tables
         del tables
     opened = unlinked_users(world.calendar, world.people.scale)
-    studies.append(study(world.draws, world.people, UNLINKED + np.arange(len(opened)), opened))
+    for first in range(0, len(opened), CHUNK):
+        some = opened[first : first + CHUNK]
+        studies.append(study(world.draws, world.people, UNLINKED + first + np.arange(len(some)), some))
     for table, frame in study_tables(world.draws, studies, world.export_ms):
         yield {table: oddities.break_study(table, frame) if broken else frame}
     yield _whole_tables(world, pl.concat(clients), np.concatenate(users), broken=broken)
