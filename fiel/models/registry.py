@@ -279,7 +279,11 @@ class Registry:
             digest = read_model(folder, training.kind)[1]
         self._make_registered_model()
         made = client.create_model_version(
-            self.name, source=logged.model_uri, run_id=run_id, tags={**facts, "digest": digest}
+            self.name,
+            source=logged.model_uri,
+            run_id=run_id,
+            model_id=logged.model_id,
+            tags={**facts, "digest": digest},
         )
         return _info(made)
 
