@@ -213,3 +213,10 @@ def test_many_can_open_a_new_store_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         stores = list(pool.map(lambda _: Store(f"sqlite:///{tmp_path}/store.db"), range(8)))
     assert sum(store.append_promotion(FIRST) for store in stores) == 1
+
+
+def test_a_store_that_another_process_holds_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fiel.store.engine.LOCK_WAIT_SECONDS", 0.1)
+    waiting = Store(store.database.url.render_as_string())
+    with store.database.write("club"), pytest.raises(StoreError, match="another process holds it"):
+        waiting.append_promotion(FIRST)

@@ -17,6 +17,7 @@ import polars as pl
 
 from fiel.actions.merges import follow, no_merges
 from fiel.actions.points_api import PointsApi
+from fiel.errors import DeliveryError
 from fiel.program import Program
 from fiel.store import Store
 from fiel.store import deliveries as events_of
@@ -63,20 +64,24 @@ def deliver(
     *,
     merges: pl.DataFrame | None = None,
     limits: Limits | None = None,
+    rehearsal: bool = False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     steps: Callable[[str], None] | None = None,
 ) -> DeliveryReport:
     """Send what the ledger holds and the API has not got, each entry once, in the ledger's order.
 
     First the open calls are reconciled against the API. A reversed grant that was never sent is withdrawn; a reversal
-    is sent once its grant is known to be delivered. Merged customers are paid at the surviving id. DeliveryError when
-    the API does not answer a question; what is recorded stays, and the next run goes on from there.
+    is sent once its grant is known to be delivered. Merged customers are paid at the surviving id. Invented amounts and
+    simulated customers are delivered to a `rehearsal` API only. DeliveryError when the API does not answer a question;
+    what is recorded stays, and the next run goes on from there.
     """
     limits, tell = limits or Limits(), steps or (lambda _: None)
     report = DeliveryReport()
     report.reconciled = reconcile_with_api(store, program, api, as_of, limits=limits, now=now)
     in_doubt = 0
-    pending = sendable(store.outbox(program.name), limits).filter(pl.lit(as_of is None) | (pl.col("as_of") == as_of))
+    pending = sendable(store.outbox(program.name, as_of), limits)
+    if not rehearsal:
+        _check_real(store, program, pending)
     for entry in follow(pending, no_merges() if merges is None else merges).iter_rows(named=True):
         if not api.knows(entry["customer_id"]):
             report.unknown_customers.append(entry["customer_id"])
@@ -155,6 +160,18 @@ def standing(outbox: pl.DataFrame) -> dict[str, int]:
         .otherwise(pl.col("state").fill_null("waiting"))
     )
     return dict(outbox.group_by(state.alias("standing")).agg(pl.len()).sort("standing").iter_rows())
+
+
+def _check_real(store: Store, program: Program, pending: pl.DataFrame) -> None:
+    made_up = {
+        cycle.as_of for cycle in store.cycles(program.name) if cycle.summary["invented"] or cycle.summary["simulated"]
+    }
+    found = sorted(made_up & set(pending.get_column("as_of").unique()))
+    if found:
+        raise DeliveryError(
+            f"cycle {program.name} {found[0]} has invented amounts or simulated customers: deliver it to a rehearsal "
+            "API only, or put the real amounts into the program file (incentive.invented: false) for the next cycle"
+        )
 
 
 def _record_intent(store: Store, program: Program, entry: dict[str, Any], intent: dict[str, Any], at: datetime) -> bool:

@@ -7,6 +7,7 @@ the program that ends with the transaction. So what a writer reads is still true
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,7 +99,7 @@ class Database:
     def _write_ahead(self) -> None:
         """Readers and one writer at once; kept in the file, so it is switched on once."""
         for attempt in Retrying(
-            retry=retry_if_exception_type(DBAPIError),
+            retry=retry_if_exception_type(sqlite3.OperationalError),
             stop=stop_after_attempt(5),
             wait=wait_random(0.05, 0.3),
             reraise=True,
@@ -118,7 +119,7 @@ class Database:
     def _guard(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             raise StoreError(f"the store {self.name} cannot be used: {self._plain(error)}: {_advice(error)}") from None
 
     def _plain(self, error: BaseException) -> str:
@@ -179,8 +180,8 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _advice(error: DBAPIError) -> str:
-    text = str(error.orig).lower()
+def _advice(error: DBAPIError | sqlite3.Error) -> str:
+    text = str(error).lower()
     if "append-only" in text:
         return "a ledger row is never changed; reverse it with a new row"
     if "locked" in text or "lock timeout" in text:

@@ -144,6 +144,27 @@ def test_a_merged_customer_is_paid_at_the_surviving_id(store: Store, server: Poi
     assert server.points() == {"eva": 100, "bia": 50}
 
 
+@pytest.mark.parametrize("made_up", [{"invented": True}, {"simulated": True}])
+def test_made_up_amounts_and_customers_go_to_a_rehearsal_only(server: PointsServer, made_up: dict[str, bool]) -> None:
+    rules = program(invented="invented" in made_up).model_copy(update={"simulated": "simulated" in made_up})
+    store = Store("sqlite://")
+    pay(store, {"ana": 0.9}, rules)
+    with pytest.raises(DeliveryError, match="rehearsal"):
+        run(store, server)
+    assert server.booked == []
+    assert run(store, server, rehearsal=True).states == {"delivered": 1}
+
+
+@pytest.mark.postgres
+def test_postgresql_keeps_the_outbox_as_sqlite_does(postgres_url: str, server: PointsServer) -> None:
+    store = Store(postgres_url)
+    pay(store, {"ana": 0.9, "bia": 0.6})
+    server.failures = ["silent booked"]
+    assert run(store, server).states == {"delivered": 1, "unknown": 1}
+    assert run(store, server, LATER).states == {"delivered": 2}
+    assert server.points() == {"ana": 100, "bia": 50}
+
+
 class TestReversals:
     def test_a_grant_that_is_taken_back_before_it_was_sent_is_withdrawn(
         self, store: Store, server: PointsServer
