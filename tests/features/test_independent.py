@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -16,7 +17,7 @@ from fiel.program import Program, load_program
 from fiel.settings import Settings
 from fiel.tables import TABLES
 from tests.features.communities import core_tables, random_community, utc
-from tests.features.independent import KEY, independent_features
+from tests.features.independent import KEY, independent_features, independent_known_at
 
 DEPARTURES: dict[str, str] = {}
 """Features that intentionally differ from DOMAIN.md section 1, each with its reason. There is none.
@@ -113,6 +114,50 @@ def test_the_comparison_sees_a_difference() -> None:
     assert differences(ours, ours.with_columns(pl.Series("n", [1, 2, 0]))) != []
     assert differences(ours, ours.with_columns(pl.Series("x", [0.5, 1.0 + 1e-11, 0.1]))) != []
     assert differences(ours, ours.with_columns(pl.Series("x", [0.5, 1.0 + 1e-13, 0.1]))) == []
+
+
+# ------------------------------------------------------------------------------------------ a simulated community
+
+
+@pytest.fixture(scope="module")
+def simulated_core(simulated) -> dict[str, pl.DataFrame]:
+    core = Core.open(simulated.lake)
+    return {name: core[name].collect() for name in core.tables}
+
+
+def test_a_simulated_community_gives_the_same_features_by_both_ways(program, simulated_core) -> None:
+    dates = [date(2024, 6, 3), date(2024, 12, 30), date(2025, 5, 1), date(2025, 9, 1)]
+    product, sql = product_features(simulated_core, dates, program), independent_features(simulated_core, dates)
+    assert differences(product, sql) == []
+    assert sql.height > 300
+    constant = [name for name in sql.columns if name not in KEY and sql.get_column(name).n_unique() == 1]
+    assert set(constant) <= {"product_share_reembolso_stream_elements", "category_share_churn_model"}, "too easy"
+
+
+def test_the_days_of_the_core_tables_are_local_days(simulated_core) -> None:
+    local = pl.col("occurred_at").dt.replace_time_zone("UTC").dt.convert_time_zone("America/Sao_Paulo").dt.date()
+    for name in ("events", "completions", "skills", "rewards"):
+        assert simulated_core[name].filter(local != pl.col("day")).is_empty(), name
+
+
+def test_undated_catalogues_are_known_from_the_days_that_the_domain_says(simulated, simulated_core) -> None:
+    with sqlite3.connect(simulated.source / "education-platform" / "database.db") as database:
+        catalogue = pl.DataFrame(
+            database.execute("select distinct descSlugCurso, cast(nrEp as integer) from cursos_episodios").fetchall(),
+            schema=["course_slug", "episode"],
+            orient="row",
+        )
+        years = pl.DataFrame(
+            database.execute("select descSlugCurso, cast(nrAno as integer) from cursos").fetchall(),
+            schema=["course_slug", "year"],
+            orient="row",
+        )
+    seen = Core.open(simulated.lake).known_through + timedelta(days=1)
+    episodes, links = independent_known_at(simulated_core, catalogue, years, seen)
+    for sql, name in ((episodes, "course_episodes"), (links, "links")):
+        key = sql.columns
+        assert sql.sort(key).equals(simulated_core[name].select(key).cast(sql.schema).sort(key)), name
+    assert episodes.get_column("known_from").n_unique() > 10
 
 
 # ------------------------------------------------------------------------------------------ hand-made edge cases

@@ -33,13 +33,9 @@ def program() -> Program:
 
 
 @pytest.fixture(scope="module")
-def core(tmp_path_factory, program) -> Core:
-    """A simulated community in Kaggle's files, through the ingest."""
-    folder = tmp_path_factory.mktemp("leakage")
-    simulate(folder / "source", customers=400, end=date(2025, 8, 31))
-    lake = Lake(str(folder / "lake"), "teomewhy")
-    ingest(program, lake, Settings(), str(folder / "source"), now=NOW)
-    return sampled(Core.open(lake), 10_000)
+def core(simulated) -> Core:
+    """A simulated community in Kaggle's files, through the ingest, in memory."""
+    return sampled(Core.open(simulated.lake), 10_000)
 
 
 # ------------------------------------------------------------------------------------------ the honest groups

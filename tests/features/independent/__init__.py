@@ -24,6 +24,21 @@ WINDOWED = (
 )
 
 
+def independent_known_at(
+    core: Mapping[str, pl.DataFrame], catalogue: pl.DataFrame, years: pl.DataFrame, seen: date
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Episodes and links, each with the day from which it was known, for a first source version."""
+    with duckdb.connect() as database:
+        database.execute("set timezone = 'UTC'")
+        for name in INPUTS:
+            database.register(name, core[name])
+        database.register("catalogue", catalogue)
+        database.register("years", years)
+        database.register("seen", pl.DataFrame({"day": [seen]}))
+        database.execute((HERE / "known_at.sql").read_text(encoding="utf-8"))
+        return database.table("episodes_known").pl(), database.table("links_known").pl()
+
+
 def independent_features(core: Mapping[str, pl.DataFrame], as_of_dates: Sequence[date]) -> pl.DataFrame:
     """Every feature of every customer with an active day before as_of, one row for each customer and as_of."""
     with duckdb.connect() as database:
