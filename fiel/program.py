@@ -250,6 +250,9 @@ class Promotion(Strict):
     max_psi: float = Field(0.25, gt=0, description="PSI of scores, train to out-of-time, above which promotion fails.")
     warn_psi: float = Field(0.25, gt=0, description="PSI of an input above which the report warns.")
     min_slice: int = Field(50, ge=1, description="Slices with fewer rows are reported, not gated.")
+    slice_margin: float = Field(
+        0.01, ge=0, le=1, description="Log loss that a slice may lose against the champion at the lower bound."
+    )
     calibration_slope_tolerance: Share = Field(
         0.1, description="The interval of the calibration slope has to meet 1, give or take this."
     )

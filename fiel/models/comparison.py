@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.errors import CohortError, SchemaError
+from fiel.models.calibration import CohortSpread
 from fiel.models.classifier import predict
 from fiel.models.cohorts import break_days
 from fiel.models.drift import psi, psi_inputs
@@ -29,13 +30,15 @@ Refit = Callable[[LoadedModel, pl.DataFrame], Predict]
 class Evidence:
     """Out-of-time rows (see fiel.models.gates) and what has moved since train.
 
-    `champion_note` says what stands in for the champion where it cannot be compared as it is.
+    `spread` is how far calibration lies apart from month to month, as the training measured it. `champion_note` says
+    what stands in for the champion where it cannot be compared as it is.
     """
 
     rows: pl.DataFrame
     psi_scores: float | None = None
     psi_inputs: pl.DataFrame | None = None
     champion_note: str | None = None
+    spread: CohortSpread | None = None
 
 
 def evidence(
@@ -83,7 +86,7 @@ def evidence(
         rule_prob=pl.Series(rule_probs, dtype=pl.Float64),
     )
     if outside.is_empty() or challenger.kind == "stage_rule":
-        return Evidence(rows, champion_note=note)
+        return Evidence(rows, champion_note=note, spread=challenger.spread)
     return Evidence(
         rows=rows,
         psi_scores=psi(challenger.predict(trained), challenger.predict(outside)),
@@ -91,6 +94,7 @@ def evidence(
             challenger.aligned(trained), challenger.aligned(outside), challenger.features, program.promotion.warn_psi
         ),
         champion_note=note,
+        spread=challenger.spread,
     )
 
 

@@ -109,7 +109,7 @@ def decide(
         *_rolled_back(challenger, history),
         *against_champion(compared, program),
         *g.better_than_rule(found.rows, program),
-        *g.calibrated(found.rows, program),
+        *g.calibrated(found.rows, program, found.spread),
         *g.stable_scores(found.psi_scores, program),
         *g.no_worse_slice(found.rows, program),
         *g.stable_inputs(found.psi_inputs, program),

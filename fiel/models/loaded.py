@@ -9,6 +9,7 @@ from typing import Any, Literal
 import polars as pl
 
 from fiel.errors import SchemaError
+from fiel.models.calibration import CohortSpread
 from fiel.models.classifier import predict
 from fiel.models.metrics import Array
 from fiel.models.stage_rule import StageRule
@@ -21,7 +22,8 @@ Kind = Literal["stage_rule", "catboost"]
 class LoadedModel:
     """A model with what is known about it. `predict` gives one probability of the target for each row.
 
-    `trained_as_of` are the cohorts that the artifact was fitted or calibrated on; `recipe` is how it was made.
+    `trained_as_of` are the cohorts that the artifact was fitted or calibrated on, `oot_as_of` those that judge it;
+    `recipe` is how it was made; `spread` is how far calibration lies apart from month to month.
     """
 
     version: str
@@ -35,6 +37,7 @@ class LoadedModel:
     recipe: dict[str, Any] = field(default_factory=dict)
     trained_as_of: tuple[date, ...] = ()
     oot_as_of: tuple[date, ...] = ()
+    spread: CohortSpread | None = None
 
     def predict(self, frame: pl.DataFrame) -> Array:
         """Probabilities, one for each row of `frame` in its order; SchemaError names columns that are missing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -50,7 +51,7 @@ def as_training(
         params=_params(learned),
         metrics=_metrics(learned, "catboost", prefix="") | _metrics(learned, "stage_rule", prefix="stage_rule."),
         files={EVALUATION_FILE: evaluation_file(learned), **_tables(learned), **files},
-        tags={"table_versions": json.dumps(dict(table_versions), sort_keys=True)},
+        tags={"calibration_spread": json.dumps(asdict(learned.spread), sort_keys=True)},
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from fiel.errors import NoChampionError, RegistryError
 from fiel.models.artifact import Training, as_json, log_model, read_model, read_recipe
+from fiel.models.calibration import CohortSpread
 from fiel.models.loaded import Kind, LoadedModel
 from fiel.models.tracking import Tracking, is_missing, missing_type, shown
 from fiel.program import Program
@@ -157,6 +158,7 @@ class Registry:
             recipe=recipe,
             trained_as_of=info.trained_as_of,
             oot_as_of=info.oot_as_of,
+            spread=_spread(info.tags),
         )
 
     def champion(self) -> LoadedModel:
@@ -315,6 +317,11 @@ def _info(item: Any) -> VersionInfo:
         address=item.source,
         tags=tags,
     )
+
+
+def _spread(tags: Mapping[str, str]) -> CohortSpread | None:
+    text = tags.get("calibration_spread")
+    return CohortSpread(**json.loads(text)) if text else None
 
 
 def _dates(text: str) -> tuple[date, ...]:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fiel.models.calibration import CohortSpread
 from fiel.models.comparison import Evidence
 from fiel.models.decision import Decision, decide
 from fiel.models.gates import Gate
@@ -271,6 +272,18 @@ class TestGates:
         loose = worlds.program(calibration_intercept_tolerance=0.3)
         assert self.gates(found, strict)["calibration intercept"].outcome == "fail"
         assert self.gates(found, loose)["calibration intercept"].outcome == "pass"
+
+    def test_a_bad_month_is_not_held_against_a_model_where_months_differ(self) -> None:
+        found = changed(evidence(), prob=shifted(0.4))
+        apart = replace(found, spread=CohortSpread(slope_sd=0.0, intercept_sd=0.3, cohorts=8))
+        assert self.gates(found)["calibration intercept"].outcome == "fail"
+        assert self.gates(apart)["calibration intercept"].outcome == "pass"
+
+    def test_a_slice_may_lose_as_much_as_the_margin(self) -> None:
+        found = worse_in("turista")
+        assert self.gates(found)["slice stage turista"].outcome == "fail"
+        loose = worlds.program(slice_margin=0.5)
+        assert self.gates(found, loose)["slice stage turista"].outcome == "pass"
 
     def test_the_gates_are_a_table(self) -> None:
         decision = decide(evidence(), CHALLENGER, CHAMPION, worlds.program())

@@ -47,6 +47,8 @@ def test_a_catboost_model_comes_back_with_equal_predictions(registry: Registry) 
     assert (loaded.features, loaded.categorical) == (worlds.RECIPE.features, ("stage",))
     assert loaded.recipe["iterations"] == 30
     assert loaded.trained_as_of == worlds.TRAINED
+    assert loaded.spread is not None
+    assert loaded.spread.intercept_sd == 0.1
 
 
 def _input(rows: pl.DataFrame) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -106,4 +107,5 @@ def training(
         params={"depth": 3},
         metrics={"oot.auc": 0.81, "oot.log_loss": 0.4, "oot.profit": None},
         files={"plots/gains.json": b"{}"},
+        tags={"calibration_spread": json.dumps({"slope_sd": 0.0, "intercept_sd": 0.1, "cohorts": 6})},
     )
