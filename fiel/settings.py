@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     mlflow_artifacts: str | None = Field(
         None, description="FIEL_MLFLOW_ARTIFACTS: where artifacts of a local MLflow go; default a folder by the lake."
     )
+    points_api_url: str | None = Field(None, description="FIEL_POINTS_API_URL: address of the points API.")
+    points_api_token: SecretStr | None = Field(None, description="FIEL_POINTS_API_TOKEN: its bearer token, if any.")
     source_root: str | None = Field(
         None,
         description="FIEL_SOURCE_ROOT: folder under which --source addresses given "

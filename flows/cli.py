@@ -35,6 +35,7 @@ class Stage(StrEnum):
     score = "score"
     reward = "reward"
     report = "report"
+    deliver = "deliver"
 
 
 ProgramOption = Annotated[str, typer.Option("--program", "-p", help="Name of the program (deployments/programs/).")]
@@ -58,6 +59,9 @@ def run(
         bool, typer.Option("--plan-only", help="Make the plan, pay nothing (loyalty, reward).")
     ] = False,
     reasons: Annotated[str, typer.Option("--reasons", help="score: explain `granted`, `all` or `none`.")] = "granted",
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="deliver: the points API is a rehearsal, made-up customers may be sent.")
+    ] = False,
     override: Annotated[
         str | None, typer.Option("--override", help="retrain: promote whatever the gates say, for this reason.")
     ] = None,
@@ -71,8 +75,11 @@ def run(
         "score": {"reasons": reasons},
         "reward": {"apply": not plan_only},
         "report": {},
+        "deliver": {"rehearsal": rehearsal},
     }
-    _refuse_foreign_options(stage, extra, source=source, plan_only=plan_only, override=override)
+    _refuse_foreign_options(
+        stage, source=source, plan_only=plan_only, override=override, rehearsal=rehearsal, reasons=reasons != "granted"
+    )
     arguments = {"program": program} | extra[stage]
     if stage != Stage.ingest:
         arguments["as_of"] = as_of
@@ -123,18 +130,39 @@ def status(program: ProgramArgument) -> None:
 
 
 @app.command()
+def reverse(
+    program: ProgramArgument,
+    grant: Annotated[str, typer.Argument(help="Id of the grant, as the export and the ledger have it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is written to the ledger.")],
+    by: Annotated[str | None, typer.Option("--by", help="Who. Default: the user of this shell.")] = None,
+) -> None:
+    """Take one grant back by a new ledger row, and write the next revision of its cycle's export."""
+    from fiel.actions.corrections import reverse as take_back
+    from fiel.actions.export import write_export
+    from tasks.context import opened
+
+    with opened(program) as context:
+        done = take_back(context.store, grant, reason, by or _user())
+        manifest = write_export(context.store, context.lake, done.program, done.as_of)
+    state = "reversed" if done.changed else "was reversed before: nothing changed"
+    typer.echo(f"grant {grant} of customer {done.customer_id} {state}; export: {manifest.address}")
+
+
+@app.command()
 def rollback(
     program: ProgramArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is written to the promotion ledger.")],
     by: Annotated[str | None, typer.Option("--by", help="Who. Default: the user of this shell.")] = None,
 ) -> None:
     """Point the champion back to the model before it, and write that to the promotion ledger."""
+    from datetime import UTC, datetime
+
     from fiel.models.promotion import rollback as roll_back
     from tasks.context import opened
 
     with opened(program) as context:
-        done = roll_back(context.registry, context.store, who=by or _user(), reason=reason)
-    typer.echo(done)
+        done = roll_back(context.registry, context.store, by=by or _user(), at=datetime.now(UTC), reason=reason)
+    typer.echo(f"champion of {program} is version {done.champion}" + ("" if done.row else ": nothing changed"))
 
 
 @app.command("verify-leakage")
@@ -202,8 +230,14 @@ def _kind(error: FielError) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip() + " error"
 
 
-def _refuse_foreign_options(stage: Stage, extra: dict[str, dict[str, Any]], **given: Any) -> None:
-    fits = {"source": ("loyalty", "ingest"), "plan_only": ("loyalty", "reward"), "override": ("retrain",)}
+def _refuse_foreign_options(stage: Stage, **given: Any) -> None:
+    fits = {
+        "source": ("loyalty", "ingest"),
+        "plan_only": ("loyalty", "reward"),
+        "override": ("retrain",),
+        "rehearsal": ("deliver",),
+        "reasons": ("score",),
+    }
     for name, value in given.items():
         if value and stage.value not in fits[name]:
             option = "--" + name.replace("_", "-")

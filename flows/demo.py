@@ -14,8 +14,8 @@ from fiel.errors import SettingsError
 from fiel.settings import load_settings
 from fiel.simulate import simulator
 
-START, END = date(2024, 2, 1), date(2025, 11, 30)
-"""22 months."""
+START, END = date(2024, 1, 1), date(2025, 10, 31)
+"""22 months that end before a planned break, so that there is something to pay."""
 
 
 def run_demo(program: str, folder: Path, customers: int, seed: int) -> None:
@@ -28,7 +28,7 @@ def run_demo(program: str, folder: Path, customers: int, seed: int) -> None:
         if os.environ.pop(name, None):
             typer.echo(f"{name} is set, and left alone: the demo keeps everything under {root}", err=True)
     typer.secho("Simulated data: every customer below is made up.", fg="yellow", err=True)
-    source = root / f"source-{program}-{customers}-{seed}"
+    source = root / f"source-{program}-{customers}-{START}-{END}-{seed}"
     done = source / "simulated.txt"
     if done.is_file():
         typer.echo(f"simulated files are already in {source}", err=True)
