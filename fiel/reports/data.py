@@ -193,7 +193,7 @@ def _figures(daily: pl.DataFrame, spans: Frame, as_of: date, window_days: int) -
     return {
         f"active in {window_days} days": (last.get("monthly_active"), "count"),
         f"active a day, mean of {window_days} days": (last.get("mean_daily_active"), "mean"),
-        "stickiness (mean a day over active in the window)": (last.get("stickiness"), "share"),
+        "stickiness": (last.get("stickiness"), "share"),
         f"new in {window_days} days": (float(known.tail(window_days)["new"].sum()), "count"),
         "fiel": (float(loyal["customers"]), "count"),
         "share of fiel among all but zumbis": (loyal["active_share"], "share"),

@@ -6,6 +6,7 @@ collected and sorted, so that equal input gives equal output.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -219,13 +220,11 @@ def return_curve(customer_days: Frame, as_of: date, at_most_days: int = 120) -> 
     )
     everyone = len(gaps)
     axis = pl.DataFrame({"gap_days": range(1, at_most_days + 1)}, schema={"gap_days": pl.Int64})
-    within = gaps.search_sorted(axis["gap_days"].cast(pl.Float64), side="right") if everyone else pl.Series([0])
+    if not everyone:
+        return ReturnCurve(axis.clear().with_columns(customers=0, share_within=0.0), 0, None, None)
+    within = gaps.search_sorted(axis["gap_days"].cast(pl.Float64), side="right")
     curve = axis.with_columns(customers=within.cast(pl.Int64)).with_columns(
-        share_within=pl.col("customers") / max(everyone, 1)
+        share_within=pl.col("customers") / everyone
     )
-    return ReturnCurve(
-        curve if everyone else curve.clear(),
-        everyone,
-        gaps.quantile(0.5, "higher") if everyone else None,
-        gaps.quantile(0.8, "higher") if everyone else None,
-    )
+    half, most = (float(gaps[math.ceil(share * everyone) - 1]) for share in (0.5, 0.8))
+    return ReturnCurve(curve, everyone, half, most)

@@ -10,14 +10,17 @@ import polars as pl
 
 from fiel.reports import format as fmt
 
-Kind = Literal["text", "number", "stage", "id"]
+Kind = Literal["text", "prose", "number", "stage", "id"]
 
 _SHARES = ("_prob", "_share", "_rate", "share", "rate", "prob")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its name in the frame, its heading, how a value is shown, and what it is."""
+    """One column of a table: its name in the frame, its heading, how a value is shown, and what it is.
+
+    `prose` wraps, everything else stays on one line.
+    """
 
     name: str
     title: str

@@ -146,7 +146,7 @@ def config() -> dict[str, Any]:
             "labelPadding": 4,
             "labelLimit": 160,
         },
-        "axisX": {"grid": False, "labelOverlap": "greedy"},
+        "axisX": {"grid": False, "labelOverlap": "greedy", "labelSeparation": 8},
         "axisY": {"domain": False, "ticks": False},
         "legend": {
             "labelColor": ink,

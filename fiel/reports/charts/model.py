@@ -25,37 +25,40 @@ _ROLES = list(ROLE_COLOURS)
 def model_comparison(comparison: pl.DataFrame, metric: str, about: About) -> Chart:
     """One metric of champion, challenger and stage rule out of time, with intervals."""
     found = comparison.filter(pl.col("metric") == metric)
-    words = [fmt.with_interval(row["value"], row["low"], row["high"]) for row in found.to_dicts()]
+    kind, digits = ("whole", ",.0f") if metric == "profit" else ("ratio", ".4f")
+    words = [fmt.with_interval(row["value"], row["low"], row["high"], kind) for row in found.to_dicts()]
     rows = found.with_columns(pl.col("value", "low", "high").round(5), words=pl.Series(words, dtype=pl.String))
     name = METRIC_NAMES.get(metric, metric)
     heading = name[:1].upper() + name[1:]
-    known = ", with its interval" if found["low"].is_not_null().any() else ""
-    scale = alt.Scale(domain=_ROLES, range=[light(ROLE_COLOURS[role]) for role in _ROLES])
+    is_known = bool(found["low"].is_not_null().any())
+    bounds = [tip("low", "interval from", digits), tip("high", "to", digits)] if is_known else []
+    roles = alt.Color(
+        "model:N",
+        scale=alt.Scale(domain=_ROLES, range=[light(ROLE_COLOURS[role]) for role in _ROLES]),
+        legend=None,
+    )
     base = alt.Chart(rows).encode(
-        alt.Y("model:N", sort=_ROLES, title=None),
-        tooltip=[
-            tip("model", "model"),
-            tip("value", name, ".4f"),
-            tip("low", "interval from", ".4f"),
-            tip("high", "to", ".4f"),
-        ],
+        alt.Y("model:N", sort=_ROLES, title=None), tooltip=[tip("model", "model"), tip("value", name, digits), *bounds]
     )
-    value = alt.X("value:Q", title=f"{name} ({_BETTER.get(metric, '')})", scale=alt.Scale(zero=False, padding=24),
-                  axis=alt.Axis(tickCount=5))  # fmt: skip
-    rule = base.mark_rule(strokeWidth=2).encode(
-        alt.X("low:Q"), x2="high:Q", color=alt.Color("model:N", scale=scale, legend=None)
+    value = alt.X(
+        "value:Q",
+        title=f"{name} ({_BETTER.get(metric, '')})",
+        scale=alt.Scale(zero=False, padding=24),
+        axis=alt.Axis(tickCount=5),
     )
+    shapes = alt.Scale(domain=_ROLES, range=["circle", "diamond", "square"])
     point = base.mark_point(size=110, opacity=1).encode(
-        value,
-        color=alt.Color("model:N", scale=scale, legend=None),
-        shape=alt.Shape("model:N", scale=alt.Scale(domain=_ROLES, range=["circle", "diamond", "square"]), legend=None),
+        value, color=roles, shape=alt.Shape("model:N", scale=shapes, legend=None)
     )
     names = label(base.encode(value), "words:N", align="center", dx=0, dy=-14)
+    layers = [point, names]
+    if is_known:
+        layers.insert(0, base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), x2="high:Q", color=roles))
     said = fmt.listed([f"{r['model']} {r['words']}" for r in rows.to_dicts()])
     return finished(
-        layered(rule, point, names),
+        layered(*layers),
         f"{heading} out of time",
-        about.subtitle(f"{name} on the pooled out-of-time cohorts{known}"),
+        about.subtitle(f"{name} on the pooled out-of-time cohorts{', with its interval' if is_known else ''}"),
         f"{heading} on the out-of-time cohorts: {said}. {_BETTER.get(metric, '').capitalize()}.",
         44 * rows.height,
     )

@@ -29,7 +29,7 @@ def plan_by_bucket(buckets: pl.DataFrame, about: About) -> Chart:
             alt.Color(
                 "decision:N",
                 scale=alt.Scale(domain=names, range=[light(token) for token in DECISION_COLOURS.values()]),
-                legend=alt.Legend(title=None, symbolType="square"),
+                legend=alt.Legend(title=None, symbolType="square", columns=2),
             ),
             order=alt.Order("order:O", sort="ascending"),
             tooltip=[
@@ -58,7 +58,7 @@ def plan_reasons(reasons: pl.DataFrame, about: About) -> Chart:
         reason=pl.col("reason_code").str.replace_all("_", " "),
         words=pl.Series([fmt.whole(customers) for customers in unpaid["customers"]], dtype=pl.String),
     )
-    most = 1.25 * float(rows["customers"].max() or 1)  # type: ignore[arg-type]
+    most = 1.6 * float(rows["customers"].max() or 1)  # type: ignore[arg-type]
     base = alt.Chart(rows).encode(
         alt.Y("reason:N", sort=rows["reason"].to_list(), title=None, axis=alt.Axis(labelLimit=220)),
         alt.X("customers:Q", title=None, axis=None, scale=alt.Scale(domain=[0, most])),
@@ -79,7 +79,7 @@ def budget(amounts: pl.DataFrame, about: About, unit: str) -> Chart:
     rows = amounts.with_columns(
         words=pl.Series([f"{fmt.whole(points)} {unit}" for points in amounts["points"]], dtype=pl.String)
     )
-    most = 1.4 * float(rows["points"].max() or 1)  # type: ignore[arg-type]
+    most = 1.9 * float(rows["points"].max() or 1)  # type: ignore[arg-type]
     base = alt.Chart(rows).encode(
         alt.Y("name:N", sort=rows["name"].to_list(), title=None, axis=alt.Axis(labelLimit=220)),
         alt.X("points:Q", title=None, axis=None, scale=alt.Scale(domain=[0, most])),

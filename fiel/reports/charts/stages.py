@@ -76,7 +76,7 @@ def stage_mix_now(mix: pl.DataFrame, about: About) -> Chart:
 
 def _room(rows: pl.DataFrame, column: str = "customers") -> float:
     """The end of a bar axis that leaves room for the labels."""
-    return 1.45 * float(rows[column].max() or 1)  # type: ignore[arg-type]
+    return 1.9 * float(rows[column].max() or 1)  # type: ignore[arg-type]
 
 
 def stage_change(change: pl.DataFrame, about: About, before: str) -> Chart:
@@ -124,9 +124,18 @@ def transition_matrix(transitions: pl.DataFrame, about: About, days: int) -> Cha
         share=pl.col("share").round(4),
     )
     base = alt.Chart(rows).encode(
-        alt.X("to_stage:N", sort=list(STAGES), title=f"stage {days} days later", axis=alt.Axis(labelAngle=-35, labelOverlap=False)),
-        alt.Y("row:N", sort=rows["row"].unique(maintain_order=True).to_list(), title=None,
-              axis=alt.Axis(labelLimit=220)),
+        alt.X(
+            "to_stage:N",
+            sort=list(STAGES),
+            title=f"stage {days} days later",
+            axis=alt.Axis(labelAngle=-35, labelOverlap=False),
+        ),
+        alt.Y(
+            "row:N",
+            sort=rows["row"].unique(maintain_order=True).to_list(),
+            title=None,
+            axis=alt.Axis(labelLimit=220),
+        ),
         tooltip=[
             tip("from_stage", "from"),
             tip("to_stage", "to"),
@@ -134,7 +143,7 @@ def transition_matrix(transitions: pl.DataFrame, about: About, days: int) -> Cha
             tip("from_customers", "of", ",d"),
             tip("share", "share", ".1%"),
         ],
-    )  # fmt: skip
+    )
     cells = base.mark_rect(stroke=light("paper")).encode(
         color=alt.Color(
             "share:Q",

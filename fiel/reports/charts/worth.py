@@ -35,6 +35,7 @@ def auc_by_cohort(cohorts: pl.DataFrame, about: About) -> Chart:
         scale=alt.Scale(domain=["train", "valid", "oot"], range=["triangle-up", "square", "circle"]),
         legend=alt.Legend(
             title="cohort for",
+            columns=2,
             labelExpr="{'train': 'training', 'valid': 'calibration', 'oot': 'judging (out of time)'}[datum.label]",
         ),
     )
@@ -67,7 +68,7 @@ def importances(frame: pl.DataFrame, about: About, at_most: int = 15) -> Chart:
         pl.col("mean_abs_shap").round(4),
         words=pl.Series([fmt.ratio(number) for number in top["mean_abs_shap"]], dtype=pl.String),
     )
-    most = 1.2 * float(rows["mean_abs_shap"].max() or 1)  # type: ignore[arg-type]
+    most = 1.6 * float(rows["mean_abs_shap"].max() or 1)  # type: ignore[arg-type]
     base = alt.Chart(rows).encode(
         alt.Y("feature:N", sort=rows["feature"].to_list(), title=None, axis=alt.Axis(labelLimit=220)),
         alt.X("mean_abs_shap:Q", title=None, axis=None, scale=alt.Scale(domain=[0, most])),

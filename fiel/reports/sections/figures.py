@@ -56,7 +56,7 @@ def _stages(data: ReportData) -> list[Block]:
             number("customers"),
             number("share", show=fmt.percent),
             number("active_share", "share of non-zumbis", fmt.percent),
-            column("meaning"),
+            column("meaning", kind="prose"),
         ],
     )
     wide = data.mix.pivot("stage", index="as_of", values="customers").sort("as_of", descending=True)

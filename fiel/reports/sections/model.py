@@ -59,17 +59,18 @@ def _judged(data: ReportData, card: ModelCard) -> About:
 
 def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
     blocks: list[Block] = []
-    for metric in ("auc", "log_loss"):
+    for metric in ("profit", "auc", "log_loss"):
         part = card.comparison.filter(pl.col("metric") == metric)
         if part.is_empty():
             continue
+        show = fmt.whole if metric == "profit" else fmt.ratio
         shown = table(
             part,
             [
                 column("model"),
-                number("value", METRIC_NAMES[metric], fmt.ratio),
-                number("low", "interval from", fmt.ratio),
-                number("high", "to", fmt.ratio),
+                number("value", METRIC_NAMES[metric], show),
+                number("low", "interval from", show),
+                number("high", "to", show),
             ],
         )
         chart = charts.model_comparison(card.comparison, metric, _judged(data, card))
@@ -89,7 +90,10 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
             Shown("Differences out of time", _judged(data, card).subtitle("difference and its interval"), shown)
         )
     if card.gates.height:
-        shown = table(card.gates, [column("gate", show=fmt.words), column("outcome", show=_outcome), column("detail")])
+        shown = table(
+            card.gates,
+            [column("gate", show=fmt.words), column("outcome", show=_outcome), column("detail", kind="prose")],
+        )
         blocks.append(
             Shown(
                 "Gates of the promotion",

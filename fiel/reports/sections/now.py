@@ -57,12 +57,13 @@ def changes(data: ReportData) -> Section:
     shown = table(
         frame,
         [
-            column("figure"),
+            column("figure", kind="prose"),
             column("now_text", fmt.day(data.as_of), kind="number"),
             column("before_text", before, kind="number"),
             column("change", kind="number"),
         ],
-        "Everyone is counted, nobody sampled, so these differences have no interval.",
+        "Stickiness is the mean of those active a day over those active in the window. Everyone is counted, nobody "
+        "sampled, so these differences have no interval.",
     )
     stage_rows = table(
         data.stage_change,
@@ -180,7 +181,7 @@ def _most_at_risk(data: ReportData) -> Shown:
         column("value_cluster", "value cluster"),
     ]
     columns += [
-        column(name, f"reason {place}")
+        column(name, f"reason {place}", kind="prose")
         for place in (1, 2, 3)
         if data.leaving[name := f"reason_{place}"].is_not_null().any()
     ]
@@ -244,7 +245,12 @@ def rewards(data: ReportData) -> Section:
                 meaning=pl.col("reason_code").replace_strict(REASONS, default=pl.col("reason_code")),
                 decision=pl.col("decision").replace(charts.DECISION_WORDS),
             ),
-            [column("decision"), column("reason_code", "reason", fmt.words), number("customers"), column("meaning")],
+            [
+                column("decision"),
+                column("reason_code", "reason", fmt.words),
+                number("customers"),
+                column("meaning", kind="prose"),
+            ],
         )
         blocks.append(figure("plan-reasons", charts.plan_reasons(plan.reasons, about(data)), reasons, half=True))
     blocks += _why_it_should_work(data)

@@ -23,7 +23,7 @@ def source(data: ReportData) -> Section:
         Shown(
             "Who is counted",
             f"customers, as of {fmt.day(data.as_of)}",
-            table(data.coverage, [column("group"), number("customers"), column("about")]),
+            table(data.coverage, [column("group"), number("customers"), column("about", kind="prose")]),
         ),
     ]
     if card.counts:

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+
+from fiel.program import Economics, LifeCycle
+from fiel.reports.data import ReportData
+from fiel.reports.page import render_report
+from fiel.reports.sections.figures import stage_meanings
+from tests.reports.conftest import AS_OF, make_program, make_report
+
+
+class Page(HTMLParser):
+    """The elements of a page: tags with their attributes, ids, texts, and scripts by type."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[str | None, str]] = []
+        self.headings: list[str] = []
+        self.words: list[str] = []
+        self._open = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag
+        if tag == "script":
+            self.scripts.append((dict(attrs).get("type"), ""))
+        if tag in ("h1", "h2"):
+            self.headings.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open == "script":
+            kind, text = self.scripts[-1]
+            self.scripts[-1] = (kind, text + data)
+        elif self._open in ("h1", "h2"):
+            self.headings[-1] += data
+        if self._open not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html(report: ReportData) -> str:
+    return render_report(report)
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_the_same_data_give_the_same_bytes(html: str) -> None:
+    assert render_report(make_report()) == html
+
+
+def test_the_answers_come_first(page: Page) -> None:
+    assert page.headings == [
+        "Made-up club, as of 1 March 2025",
+        "What changed since 2025-02-22",
+        "Who is leaving",
+        "What we propose to pay, and why it should work",
+        "Key figures",
+        "The model",
+        "The data",
+    ]
+
+
+def test_the_header_names_what_the_figures_rest_on(page: Page) -> None:
+    for fact in (
+        "made_up",
+        "2025-03-01 (exclusive)",
+        "loyalty-system=12",
+        "2025-02-28",
+        "version 3",
+        "7 (invented amounts)",
+    ):
+        assert fact in page.text
+    assert "Simulated data." in page.text
+
+
+def test_real_data_are_not_called_simulated(report: ReportData) -> None:
+    real = render_report(make_report(120, program=make_program(simulated=False), model=None, quality=None))
+    assert "imulated" not in Page(real).text
+
+
+def test_nothing_is_loaded_from_elsewhere(page: Page) -> None:
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "srcset", "action", "poster"):
+            address = attributes.get(name) or ""
+            assert not address or address.startswith(("#", "data:")), f"{tag} {address}"
+    assert "@import" not in "".join(text for _, text in page.scripts if text)
+
+
+def test_the_page_s_own_policy_allows_its_two_scripts_and_no_other(page: Page) -> None:
+    policy = next(item["content"] for item in page.of("meta") if item.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    allowed = re.findall(r"'sha256-([^']+)'", policy)
+    run = [text for kind, text in page.scripts if kind is None]
+    assert [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in run] == allowed
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+
+
+def test_every_chart_has_words_for_a_screen_reader_and_its_figures_as_a_table(html: str, page: Page) -> None:
+    drawn = [item for item in page.of("div") if item.get("class") == "chart"]
+    assert len(drawn) == len(page.of("figure")) >= 20
+    assert all(item["role"] == "img" and len(item["aria-label"] or "") > 40 for item in drawn)
+    figures = re.findall(r"<figure.*?</figure>", html, flags=re.DOTALL)
+    assert all("<details>" in figure and "<td" in figure for figure in figures)
+
+
+def test_it_can_be_walked_through_by_keyboard_and_ear(page: Page) -> None:
+    assert page.of("html")[0]["lang"] == "en"
+    assert next(item for item in page.of("a") if item.get("class") == "skip")["href"] == "#content"
+    ids = [item["id"] for _, item in page.tags if item.get("id")]
+    assert len(ids) == len(set(ids))
+    assert {(item["href"] or "")[1:] for item in page.of("a")} <= set(ids)
+    assert all(item.get("scope") == "col" for item in page.of("th"))
+
+
+def test_counts_on_the_page_are_those_of_the_data(page: Page, report: ReportData) -> None:
+    assert report.plan is not None
+    assert f"{report.dropping.height} customers drop a stage by 2025-03-08" in page.text
+    assert f"{report.plan.paid_customers} customers would be paid {report.plan.paid_points:,} points" in page.text
+    assert f"{report.plan.held_out} eligible customers" in page.text
+
+
+def test_the_amounts_are_said_to_be_invented(page: Page) -> None:
+    assert "placeholders of ours" in page.text
+
+
+def test_what_a_customer_is_called_cannot_break_the_page(report: ReportData) -> None:
+    hostile = '</script><script>alert("x")</script>'
+    rows = report.ranking.with_columns(customer_id=pl.lit(hostile), value_cluster=pl.lit(hostile))
+    html = render_report(make_report(60, scores=rows.drop("rank"), model=None, quality=None))
+    assert hostile not in html
+    assert len([kind for kind, _ in Page(html).scripts if kind is None]) == 2
+
+
+def test_empty_states_say_what_to_run(empty_report: ReportData) -> None:
+    text = Page(render_report(empty_report)).text
+    for command in (
+        "fiel run reward --program made_up --as-of 2025-03-01",
+        "fiel run score --program made_up --as-of 2025-03-01",
+        "fiel run retrain --program made_up",
+    ):
+        assert command in text
+    assert "no champion yet" in text
+
+
+def test_a_program_with_economics_shows_its_profit_curve() -> None:
+    program = make_program(economics=Economics(benefit=90, cost=10))
+    html = render_report(make_report(120, program=program))
+    assert "Profit by threshold" in html
+    assert "R$ 5,200" in html
+
+
+def test_a_plan_that_cannot_be_paid_says_why(report: ReportData) -> None:
+    summary = report.money.summary
+    assert summary is not None
+    stale = summary.model_copy(update={"not_payable_because": "the scores are 9 days old"})
+    html = render_report(make_report(120, money=type(report.money)(summary=stale), model=None, quality=None))
+    assert "This plan cannot be paid: the scores are 9 days old." in html
+
+
+def test_five_thousand_customers_stay_under_three_megabytes() -> None:
+    assert len(render_report(make_report(5_000)).encode()) < 3_000_000
+
+
+def test_the_meaning_of_a_stage_follows_the_program_s_thresholds() -> None:
+    meanings = stage_meanings(LifeCycle(recent_max=30, new_max_age=30, tourist_max=60, leaving_max=120))
+    assert meanings["turista"] == "away for 31 to 60 days"
+    assert meanings["zumbi"] == "gone: away for more than 120 days"
+
+
+def test_the_first_day_with_history_has_a_report() -> None:
+    found = make_report(300, as_of=AS_OF.replace(year=2024, month=1, day=2))
+    assert "There is nothing to compare with yet" in render_report(found)
