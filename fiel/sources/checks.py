@@ -22,9 +22,9 @@ def check_reject_share(sieve: Sieve, program: Program) -> None:
     """RejectShareError when the rejected share of all rows, or of one table, is above what the program tolerates."""
     tolerated = program.source.tolerated_reject_share
     rejected = sieve.rejected_rows()
-    by_table = dict(rejected.group_by("table_name").len().iter_rows())
+    by_table: dict[str, int] = dict(rejected.group_by("table_name").len().iter_rows())
     over = [
-        (number / max(sieve.read.get(name, 0), 1), name, number)
+        (number / max(sieve.read.get(name, number), 1), name, number)
         for name, number in by_table.items()
         if number > FEW_REJECTS and number > tolerated * sieve.read.get(name, 0)
     ]

@@ -118,6 +118,7 @@ def land_core(
     }
     tables |= courses.core_tables(parsed, events, program, version.version, known_through, comparison.merged, previous)
     tables = {name: _valid(name, frame, sieve) for name, frame in tables.items()}
+    check_reject_share(sieve, program)
     tables["core_rejected"] = sieve.rejected_rows()
     assert set(tables) == set(CORE_TABLES)
     return Landing(tables, known_through, first_day, _counts(sieve, tables, comparison), sieve.warnings)

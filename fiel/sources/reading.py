@@ -11,7 +11,7 @@ import gzip
 import io
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,9 @@ ROW = "_row"
 """Row number in the file or table, the first data row being 1."""
 EXTRA = "_extra"
 """What stands behind the last column of a CSV row with too many fields."""
+
+CHUNK = 200_000
+"""Rows that are taken from SQLite at a time, so that a large table is never there twice."""
 
 TEXT_ENDINGS = (".csv", ".txt", ".tsv", ".dat", ".csv.gz", ".txt.gz", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -107,9 +110,11 @@ def read_sqlite(path: Path, table: str) -> RawTable:
     with _Database(path) as database:
         names = [str(row[1]) for row in database.rows(f"PRAGMA table_info({quoted})")]
         columns = ", ".join('CAST("' + name.replace('"', '""') + '" AS TEXT)' for name in names)
-        found = database.rows(f"SELECT {columns} FROM {quoted}")  # noqa: S608  (names come from the file itself)
-    _check_names(names, f"{path.name} table {table}", "")
-    rows = pl.DataFrame(found, schema={name: pl.String() for name in names}, orient="row")
+        _check_names(names, f"{path.name} table {table}", "")
+        schema = {name: pl.String() for name in names}
+        chunks = database.chunks(f"SELECT {columns} FROM {quoted}")  # noqa: S608  (names come from the file itself)
+        frames = [pl.DataFrame(chunk, schema=schema, orient="row") for chunk in chunks]
+    rows = pl.concat([pl.DataFrame(schema=schema), *frames])
     return RawTable(table, rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64)))
 
 
@@ -158,15 +163,24 @@ class _Database:
         self._connection.close()
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
+        """All rows of a small query."""
+        return [row for chunk in self.chunks(query) for row in chunk]
+
+    def chunks(self, query: str) -> Iterator[list[tuple[object, ...]]]:
+        """The rows of a query, CHUNK at a time. A text that is not UTF-8 keeps what can be read of it."""
+        done = 0
         try:
-            return self._connection.execute(query).fetchall()
+            cursor = self._connection.execute(query)
+            while chunk := cursor.fetchmany(CHUNK):
+                yield chunk
+                done += len(chunk)
         except sqlite3.OperationalError as error:
             if "decode" not in str(error):
                 raise self._unreadable(error) from error
+            self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # slower
+            yield from self.chunks(f"{query} LIMIT -1 OFFSET {done}")
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
-        self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # slower, for a broken text
-        return self._connection.execute(query).fetchall()
 
     def _unreadable(self, error: sqlite3.Error) -> SourceError:
         return SourceError(f"{self._path.name} is not a readable SQLite database ({error}): fetch or export it again")
