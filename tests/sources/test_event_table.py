@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sqlite3
+import textwrap
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -12,11 +14,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fiel.errors import RejectShareError, SourceError
-from fiel.program import Program
+from fiel.program import Program, Source
 from fiel.sources.event_table import _decimal, _rounded
 from tests.sources.conftest import Place
 
@@ -339,3 +342,17 @@ def test_above_the_tolerated_share_nothing_is_written_and_the_message_shows_why(
     with pytest.raises(RejectShareError, match=r"30\.0%; tolerated is 20\.0%.*time_unparseable.*row 8.*soon"):
         place.ingest(bad, simple(tolerated_reject_share=0.2))
     assert place.lake.versions() == before
+
+
+def test_the_walk_through_in_the_docs_is_true(place: Place) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bring-your-own-data.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(yaml)?\n(.*?)```", page, re.DOTALL)
+    table = next(text for _, text in blocks if text.startswith("order;"))
+    mapped = next(textwrap.dedent("   " + text.lstrip()) for kind, text in blocks if kind == "yaml")
+    place.land(csv_file(place, [table]), Program.model_validate(yaml.safe_load(mapped)))
+    assert [(event, customer, value, origin) for event, customer, _, value, origin in events(place)] == [
+        ("10001", "417", 1830, "web"),
+        ("10002", "23", 790, "store"),
+    ]
+    known = set(Source.model_fields) - {"format", "kaggle", "path"}
+    assert {name for name in known if f"`{name}`" not in page} == set()
