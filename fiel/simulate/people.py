@@ -22,18 +22,18 @@ COURSES_FROM = day_number(date(2025, 2, 4))  # the course platform's first day
 
 # One column for each type: drop-in, casual, regular, core. Fitted by random search to the published month-ends and
 # daily actives: stage mix, loyal share by stage, active days, spans of activity.
-_TYPE_SHARE = np.array([0.698, 0.174, 0.114, 0.014])
-_LOG_ODDS = np.array([-3.17, 0.06, 1.15, 2.92])
-_LOG_ODDS_SPREAD = np.array([0.7, 0.7, 0.7, 0.7])
-_LEAVE_WEEKLY = np.array([0.0763, 0.203, 0.0823, 0.0583])
-_LEAVE_EARLY = np.array([0.3062, 0.244, 0.1591, 0.0199])  # in the week after the first
-_RETURN_WEEKLY = np.array([0.0024, 0.0173, 0.0068, 0.0251])
-_STAYS_AFTER_RETURN = np.array([0.0769, 0.1039, 0.2704, 0.8102])
-_WAVE_SHIFT = 0.15  # who comes with a wave is more often a drop-in
-_LAUNCH_SHIFT = 0.547  # who was there at the launch is less often one
+_TYPE_SHARE = np.array([0.696, 0.184, 0.105, 0.015])
+_LOG_ODDS = np.array([-3.19, -0.08, 1.21, 2.78])
+_LOG_ODDS_SPREAD = np.array([0.7106, 0.7464, 0.6778, 0.7077])
+_LEAVE_WEEKLY = np.array([0.0704, 0.1965, 0.0824, 0.0566])
+_LEAVE_EARLY = np.array([0.3139, 0.2743, 0.1587, 0.017])  # in the week after the first
+_RETURN_WEEKLY = np.array([0.0025, 0.0171, 0.0069, 0.0253])
+_STAYS_AFTER_RETURN = np.array([0.0717, 0.0954, 0.2851, 0.8173])
+_WAVE_SHIFT = 0.146  # who comes with a wave is more often a drop-in
+_LAUNCH_SHIFT = 0.55  # who was there at the launch is less often one
 _LAUNCH_DAYS = 20
 _BOND_KEEP = 0.93
-_BOND_ON_LEAVING = 0.9
+_BOND_ON_LEAVING = 0.934
 _DRIFT_KEEP = 0.841
 _DRIFT_STEP = 0.574
 
