@@ -53,11 +53,14 @@ class CalibrationCheck:
 
 @dataclass(frozen=True)
 class CohortSpread:
-    """Standard deviations, between `cohorts` cohorts, of calibration slope and intercept (log odds), beyond chance."""
+    """Standard deviations, between cohorts, of calibration slope and intercept (log odds), beyond chance.
+
+    `degrees` of freedom: cohorts less parts of the data that they were compared in.
+    """
 
     slope_sd: float
     intercept_sd: float
-    cohorts: int
+    degrees: int
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def check_calibration(
     ones = np.ones((rows, 1))
 
     def interval(fitted: Fit | None, place: int, sd: float = 0.0) -> Interval | None:
-        return _interval(fitted, place, confidence, sd**2 / cohorts, apart.cohorts - 1 if sd > 0 else None)
+        return _interval(fitted, place, confidence, sd**2 / cohorts, apart.degrees if sd > 0 else None)
 
     intercept = interval(_fit(ones, labels, owner, offset=raw), 0, apart.intercept_sd)
     if np.ptp(raw) == 0:
@@ -131,51 +134,76 @@ def check_calibration(
 
 
 def fit_sigmoid(check: CalibrationCheck, labels: Array, raw: Array) -> Sigmoid:
-    """The smallest change that mends what `check` found on these rows.
+    """The change that mends what `check` found on these rows, held back as far as `check` is unsure.
 
-    Nothing; a shift with the slope held at 1; a scale that leaves the mean probability where it is; or both at once.
+    Nothing where both intervals hold their ideal value. Else the scale goes from 1 towards the slope and leaves the
+    mean probability where it is, and the bias goes towards the right mean, each by `_certainty` of the way.
     """
     if check.slope is None or check.intercept is None:
         return Sigmoid(1.0, 0.0, f"left as it is: {check.note}")
     if check.holds:
         return Sigmoid(1.0, 0.0, f"left as it is: {_words(check)}, no further off than chance and months explain")
-    labels, raw = np.asarray(labels, dtype=np.float64), np.asarray(raw, dtype=np.float64)
-    if check.slope.holds(1.0):
-        return Sigmoid(1.0, check.intercept.estimate, f"shifted: {_words(check)}")
-    fitted = _fit(np.column_stack([np.ones(len(raw)), raw]), labels, np.arange(len(raw)))
-    assert fitted is not None, "the check found a finite slope"
-    bias, scale = float(fitted[0][0]), float(fitted[0][1])
-    if scale <= 0:
+    if check.slope.estimate <= 0:
         return Sigmoid(1.0, 0.0, f"left as it is: {_words(check)}; a slope below zero is no calibration problem")
-    if check.intercept.holds(0.0):
-        return Sigmoid(scale, _bias_for_mean(scale * raw, float(sigmoid(raw).mean())), f"rescaled: {_words(check)}")
-    return Sigmoid(scale, bias, f"rescaled and shifted: {_words(check)}")
+    labels, raw = np.asarray(labels, dtype=np.float64), np.asarray(raw, dtype=np.float64)
+    scale, bias, done = 1.0, 0.0, []
+    if not check.slope.holds(1.0):
+        scale += _certainty(check.slope, 1.0) * (check.slope.estimate - 1.0)
+        bias = _bias_for_mean(scale * raw, float(sigmoid(raw).mean()))
+        done.append("rescaled")
+    if not check.intercept.holds(0.0):
+        right = _bias_for_mean(scale * raw, float(labels.mean()))
+        bias += _certainty(check.intercept, 0.0) * (right - bias)
+        done.append("shifted")
+    return Sigmoid(scale, bias, f"{' and '.join(done)}: {_words(check)}")
+
+
+def _certainty(found: Interval, ideal: float) -> float:
+    """1 - (half width / distance)^2: 0 where the interval just leaves the ideal value, near 1 far away from it.
+
+    The garrote's shrinkage (Breiman 1995): without it a borderline finding would be corrected in full.
+    """
+    reach = (found.high - found.low) / 2
+    return max(0.0, 1.0 - (reach / (found.estimate - ideal)) ** 2)
 
 
 def cohort_spread(unseen: pl.DataFrame) -> CohortSpread:
     """How far slope and intercept lie apart between cohorts, on predictions for rows that no fit has seen.
 
-    `unseen` has as_of, customer_id, label and raw log odds. By moments: the variance between the cohorts' values less
-    the mean of their own variances; 0 with fewer than three cohorts of both classes, where nothing can be said.
+    `unseen` has part, as_of, customer_id, label and raw log odds. Cohorts are compared within their part (folds,
+    validation), so that a shift that lasts from one part to the next is not taken for the luck of single months. By
+    moments: the variance within parts less the mean of the cohorts' own variances; 0 below two degrees of freedom.
     """
+    parts: list[str] = []
     slopes: list[Fit | None] = []
     intercepts: list[Fit | None] = []
-    for part in unseen.sort("as_of", "customer_id").partition_by("as_of"):
-        labels, raw = part["label"].to_numpy().astype(np.float64), part["raw"].to_numpy()
+    for cohort in unseen.sort("part", "as_of", "customer_id").partition_by("part", "as_of"):
+        labels, raw = cohort["label"].to_numpy().astype(np.float64), cohort["raw"].to_numpy()
         if 0 < labels.sum() < len(labels) and np.ptp(raw) > 0:
-            _, owner = np.unique(part["customer_id"].to_numpy(), return_inverse=True)
+            _, owner = np.unique(cohort["customer_id"].to_numpy(), return_inverse=True)
             ones = np.ones((len(labels), 1))
+            parts.append(cohort["part"][0])
             intercepts.append(_fit(ones, labels, owner, offset=raw))
             slopes.append(_fit(np.column_stack([ones, raw]), labels, owner))
-    return CohortSpread(_between(slopes, 1), _between(intercepts, 0), len(slopes))
+    degrees = len(parts) - len(set(parts))
+    return CohortSpread(_between(parts, slopes, 1), _between(parts, intercepts, 0), degrees)
 
 
-def _between(fitted: list[Fit | None], place: int) -> float:
-    found = [(weights[place], variance[place, place]) for weights, variance in filter(None, fitted)]
-    if len(found) < 3:
+def _between(parts: list[str], fitted: list[Fit | None], place: int) -> float:
+    found = pl.DataFrame(
+        [
+            (part, fit[0][place], fit[1][place, place])
+            for part, fit in zip(parts, fitted, strict=True)
+            if fit is not None
+        ],
+        schema={"part": pl.String(), "value": pl.Float64(), "variance": pl.Float64()},
+        orient="row",
+    )
+    degrees = found.height - found["part"].n_unique()
+    if degrees < 2:
         return 0.0
-    values, variances = np.array(found).T
-    return float(np.sqrt(max(0.0, values.var(ddof=1) - variances.mean())))
+    squares = found.select(((pl.col("value") - pl.col("value").mean().over("part")) ** 2).sum()).item()
+    return float(np.sqrt(max(0.0, squares / degrees - float(found["variance"].to_numpy().mean()))))
 
 
 def _bias_for_mean(raw: Array, mean: float) -> float:

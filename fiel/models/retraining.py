@@ -203,10 +203,13 @@ def month_to_month(search: Search, model: CatBoostClassifier, valid: pl.DataFram
 
     From the folds that are cut by time and the validation cohorts; cohorts that meet a planned break are left out.
     """
-    folds = search.judged.filter(pl.col("kind") == "time").select("customer_id", "as_of", "label", "raw")
-    scored = valid.select("customer_id", "as_of", pl.col("label").cast(pl.Int8)).with_columns(
-        raw=pl.Series(classifier.raw_scores(model, valid), dtype=pl.Float64)
-    )
+    columns = ["part", "customer_id", "as_of", "label", "raw"]
+    folds = search.judged.filter(pl.col("kind") == "time").with_columns(part=pl.lit("folds")).select(columns)
+    scored = valid.with_columns(
+        pl.col("label").cast(pl.Int8),
+        part=pl.lit("valid"),
+        raw=pl.Series(classifier.raw_scores(model, valid), dtype=pl.Float64),
+    ).select(columns)
     unseen = pl.concat([folds, scored])
     return cohort_spread(unseen.filter(~pl.col("as_of").is_in(split.breaks)))
 

@@ -29,7 +29,7 @@ from fiel.models.metrics import Array, auc, log_losses
 from fiel.program import Program
 from fiel.tables import TABLES
 
-PATIENCE = 30
+PATIENCE = 25
 """Trees without a better log loss on a fold after which fitting stops."""
 
 FEWEST_ITERATIONS = 10
@@ -38,7 +38,7 @@ UNJUDGED_ITERATIONS = 120
 
 SEARCH_SPACE: dict[str, tuple[float, float, str]] = {
     "depth": (3, 6, "int"),
-    "learning_rate": (0.03, 0.12, "log"),
+    "learning_rate": (0.04, 0.12, "log"),
     "l2_leaf_reg": (1.0, 30.0, "log"),
     "rsm": (0.2, 1.0, "float"),
     "random_strength": (0.5, 4.0, "log"),
