@@ -10,6 +10,7 @@ import polars as pl
 from fiel.core import Core
 from fiel.features.arithmetic import ratio
 from fiel.features.derived import derived
+from fiel.features.totals import tracks_lines
 from fiel.program import Program
 
 _SECONDS_AN_HOUR = 3_600
@@ -26,10 +27,10 @@ def build(core: Core, as_of_dates: Sequence[date], program: Program) -> pl.LazyF
 
 def _at(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
     windows = sorted(program.features.windows)
-    life = _life_sums(core["customer_days"], as_of, program)
-    sums = life.join(_window_sums(core["customer_days"], as_of, windows), on="customer_id", how="left")
-    if program.features.tracked_products or program.features.tracked_categories:
-        sums = sums.join(_line_sums(derived(core, "line_days", program), as_of), on="customer_id", how="left")
+    life = _life_sums(derived(core, "life_totals", program), as_of)
+    recent = _window_sums(core["customer_days"], as_of, windows)
+    gaps = _window_gaps(derived(core, "visits", program), as_of, program.features.frequency_window)
+    sums = life.join(recent, on="customer_id", how="left").join(gaps, on="customer_id", how="left")
     filled = sums.with_columns(pl.col(pl.Int64).fill_null(0))
     return filled.select(
         "customer_id",
@@ -42,34 +43,32 @@ def _at(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
     )
 
 
-def _life_sums(customer_days: pl.LazyFrame, as_of: date, program: Program) -> pl.LazyFrame:
-    """Sums over all days before `as_of`, one row for each customer with one."""
-    day = pl.col("day")
-    window_start = as_of - timedelta(days=program.features.frequency_window)
+def _life_sums(life_totals: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """Sums over all days before `as_of` (`_life`), one row for each customer with an active one."""
     return (
-        customer_days.filter(day < as_of)
-        .with_columns(earlier_day=pl.when(day < window_start).then(day))
+        life_totals.filter(pl.col("known_from") <= as_of)
+        .drop("known_from")
         .group_by("customer_id")
-        .agg(
-            **_sums("life"),
-            transactions_morning_life=pl.col("transactions_morning").sum(),
-            transactions_afternoon_life=pl.col("transactions_afternoon").sum(),
-            transactions_night_life=pl.col("transactions_night").sum(),
-            first_day=day.min(),
-            last_day=day.max(),
-            day_before_window=pl.col("earlier_day").max(),
-        )
+        .agg(pl.col(pl.Int64).sum().name.suffix("_life"), pl.col("first_day").min(), pl.col("last_day").max())
+        .filter(pl.col("active_days_life") > 0)
     )
 
 
-def _sums(window: str) -> dict[str, pl.Expr]:
-    return {
-        f"active_days_{window}": pl.len().cast(pl.Int64),
-        f"transactions_{window}": pl.col("transactions").sum(),
-        f"value_net_{window}": pl.col("value_net").sum(),
-        f"value_earned_{window}": pl.col("value_earned").sum(),
-        f"seconds_{window}": pl.col("active_seconds").sum(),
-    }
+def _window_gaps(visits: pl.LazyFrame, as_of: date, days: int) -> pl.LazyFrame:
+    """Gaps whose later day is in the last `days` days: how many, and how many days they span together.
+
+    Gaps between consecutive active days add up: they reach from the day before the first of them (the first day of
+    life has none and begins the first gap itself) to the last day.
+    """
+    day, previous = pl.col("day"), pl.col("previous_day")
+    return (
+        visits.filter(day >= as_of - timedelta(days=days), day < as_of)
+        .group_by("customer_id")
+        .agg(
+            gaps=previous.count().cast(pl.Int64),
+            gap_days=(day.max() - pl.min_horizontal(day.min(), previous.min())).dt.total_days(),
+        )
+    )
 
 
 def _window_sums(customer_days: pl.LazyFrame, as_of: date, windows: Sequence[int]) -> pl.LazyFrame:
@@ -98,11 +97,6 @@ def _window_sums(customer_days: pl.LazyFrame, as_of: date, windows: Sequence[int
     )
 
 
-def _line_sums(line_days: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """Lines over all days before `as_of`, one row for each customer with one; columns as in line_days."""
-    return line_days.filter(pl.col("day") < as_of).drop("day").group_by("customer_id").agg(pl.all().sum())
-
-
 def _windowed(windows: Sequence[str]) -> dict[str, pl.Expr]:
     """The features that exist for life and for each window."""
     found: dict[str, pl.Expr] = {}
@@ -121,37 +115,34 @@ def _windowed(windows: Sequence[str]) -> dict[str, pl.Expr]:
 
 
 def _parts_of_day() -> dict[str, pl.Expr]:
-    columns = [f"transactions_{part}" for part in ("morning", "afternoon", "night")]
-    counts = {f"{column}_life": pl.col(f"{column}_life") for column in columns}
-    total = pl.col("transactions_life")
-    return counts | {f"{column}_share": ratio(pl.col(f"{column}_life"), total) for column in columns}
+    total, morning, afternoon = (pl.col(f"transactions{part}_life") for part in ("", "_morning", "_afternoon"))
+    counts = {"morning": morning, "afternoon": afternoon, "night": total - morning - afternoon}
+    return {
+        **{f"transactions_{part}_life": count for part, count in counts.items()},
+        **{f"transactions_{part}_share": ratio(count, total) for part, count in counts.items()},
+    }
 
 
 def _gaps(frequency_window: int) -> dict[str, pl.Expr]:
-    """Share of active days and mean gaps. Gaps between consecutive days add up, so no row needs its neighbour.
-
-    The gaps whose later day is in the window reach from the last day before the window (the first day of life where
-    there is none) to the last day; there is one for each day in the window, less one where nothing came before.
-    """
-    days = pl.col(f"active_days_d{frequency_window}")
-    before = pl.col("day_before_window")
-    gaps_in_window = days - before.is_null()
-    reach_in_window = (pl.col("last_day") - pl.coalesce(before, "first_day")).dt.total_days()
+    """Share of active days, and mean gaps over life and window."""
+    gaps, gap_days = pl.col("gaps"), pl.col("gap_days")
     gaps_of_life = pl.col("active_days_life") - 1
-    reach_of_life = (pl.col("last_day") - pl.col("first_day")).dt.total_days()
+    gap_days_of_life = (pl.col("last_day") - pl.col("first_day")).dt.total_days()
+    active_days = pl.col(f"active_days_d{frequency_window}")
     return {
-        f"active_days_share_d{frequency_window}": ratio(days, pl.lit(frequency_window)),
-        "mean_gap_days_life": pl.when(gaps_of_life > 0).then(ratio(reach_of_life, gaps_of_life)),
-        f"mean_gap_days_d{frequency_window}": pl.when(gaps_in_window > 0).then(ratio(reach_in_window, gaps_in_window)),
+        f"active_days_share_d{frequency_window}": ratio(active_days, pl.lit(frequency_window)),
+        "mean_gap_days_life": pl.when(gaps_of_life > 0).then(ratio(gap_days_of_life, gaps_of_life)),
+        f"mean_gap_days_d{frequency_window}": pl.when(gaps > 0).then(ratio(gap_days, gaps)),
     }
 
 
 def _line_shares(program: Program) -> dict[str, pl.Expr]:
+    """Shares of lines over life; an event without lines counts as one line."""
+    if not tracks_lines(program):
+        return {}
     names = [
         *(("product", key) for key in program.features.tracked_products),
         *(("category", key) for key in program.features.tracked_categories),
     ]
-    if not names:
-        return {}
-    lines = pl.col("lines") + pl.col("transactions_life") - pl.col("lined_events")
-    return {f"{kind}_share_{key}": ratio(pl.col(f"{kind}_{key}"), lines) for kind, key in names}
+    lines = pl.col("lines_life") + pl.col("transactions_life") - pl.col("lined_events_life")
+    return {f"{kind}_share_{key}": ratio(pl.col(f"{kind}_{key}_life"), lines) for kind, key in names}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
+from fiel.features.ranges import day_ranges
 from fiel.program import Program
 
 
@@ -57,6 +60,17 @@ def customer_days(events: pl.LazyFrame, program: Program) -> pl.LazyFrame:
             ),
         )
     )
+
+
+def collected_customer_days(events: pl.LazyFrame, program: Program) -> pl.DataFrame:
+    """The customer-days of `events` in memory, sorted by customer and day.
+
+    Made a range of days at a time: beside the result, memory holds one range's groups, whatever the events' number.
+    """
+    ranges = day_ranges(events) or [(date.min, date.min, date.min)]
+    parts = [events.filter(pl.col("day").is_between(first, last)) for first, last, _ in ranges]
+    frames = [customer_days(part, program).collect(engine="streaming") for part in parts]
+    return pl.concat(frames).sort("customer_id", "day")
 
 
 def local_hour(instant: pl.Expr, time_zone: str) -> pl.Expr:

@@ -7,7 +7,8 @@ newest as_of, with customers as small integers (group-by and join on 36-characte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -15,6 +16,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.features.spans import spans_of_visits, visits
+from fiel.features.totals import life_totals, merged_day_totals, merged_line_totals
 from fiel.program import Program
 
 
@@ -23,31 +25,6 @@ def derived(core: Core, name: str, program: Program) -> pl.LazyFrame:
     if name in core.tables:
         return core.tables[name]
     return DERIVED[name](core, program)
-
-
-def line_days(core: Core, program: Program) -> pl.LazyFrame:
-    """Lines of each customer and day: lines, events with lines, and lines of each tracked product and category.
-
-    Operator events are left out. Columns: customer_id, day, lines, lined_events, `product_{key}`, `category_{key}`.
-    """
-    tracked = {
-        f"{kind}_{key}": (pl.col(column) == name).sum().cast(pl.Int64)
-        for kind, column, names in (
-            ("product", "product_name", program.features.tracked_products),
-            ("category", "category", program.features.tracked_categories),
-        )
-        for key, name in names.items()
-    }
-    return (
-        core["event_lines"]
-        .filter(~pl.col("is_operator"))
-        .group_by("customer_id", "day")
-        .agg(
-            lines=pl.len().cast(pl.Int64),
-            lined_events=pl.col("event_id").n_unique().cast(pl.Int64),
-            **tracked,
-        )
-    )
 
 
 def first_live_days(core: Core, program: Program) -> pl.LazyFrame:
@@ -59,19 +36,21 @@ def first_live_days(core: Core, program: Program) -> pl.LazyFrame:
 DERIVED: dict[str, Callable[[Core, Program], pl.LazyFrame]] = {
     "visits": lambda core, program: visits(core["customer_days"]),
     "life_cycle_spans": lambda core, program: spans_of_visits(derived(core, "visits", program), program),
-    "line_days": line_days,
+    "life_totals": life_totals,
     "first_live_days": first_live_days,
 }
 
 
-def prepared(core: Core, as_of_dates: Sequence[date], program: Program) -> tuple[Core, pl.Series]:
-    """`core` with what features read derived and in memory, and the customer ids in order.
+def prepared(
+    core: Core, as_of_dates: Sequence[date], program: Program, needs: Collection[str] = tuple(DERIVED)
+) -> tuple[Core, pl.Series]:
+    """`core` with what features read (`needs`, keys of DERIVED) in memory, and the customer ids in order.
 
     In the prepared core `customer_id` is the position (UInt32) in that series, and nothing at or after the newest
-    as_of is left. `ids.gather(position)` gives the id back.
+    as_of is left. `ids.gather(position)` gives the id back. It serves these `as_of_dates` and no others: days that
+    none of them tells apart are added up.
     """
-    before = pl.col("day") < max(as_of_dates)
-    days = core["customer_days"].filter(before)
+    days = core["customer_days"].filter(pl.col("day") < max(as_of_dates))
     ids = days.select(pl.col("customer_id").unique().sort()).collect(engine="streaming").to_series()
     codes = pl.LazyFrame({"customer_id": ids, "code": pl.int_range(len(ids), dtype=pl.UInt32, eager=True)})
 
@@ -81,10 +60,13 @@ def prepared(core: Core, as_of_dates: Sequence[date], program: Program) -> tuple
     tables = dict(core.tables)
     tables["customer_days"] = coded(days).sort("customer_id", "day").collect(engine="streaming").lazy()
     tables["links"] = coded(core["links"])
-    lines = line_days(replace(core, tables=core.tables | {"event_lines": core["event_lines"].filter(before)}), program)
-    if program.features.tracked_products or program.features.tracked_categories:
-        tables["line_days"] = coded(lines).collect(engine="streaming").lazy()
     found = replace(core, tables=tables)
-    for name in ("visits", "life_cycle_spans", "first_live_days"):
-        tables[name] = DERIVED[name](found, program).collect(engine="streaming").lazy()
+    for name in needs:
+        if name == "life_totals":
+            of_days = merged_day_totals(tables["customer_days"], as_of_dates)
+            of_lines = (coded(part) for part in merged_line_totals(core, as_of_dates, program))
+            parts = [part.collect(engine="streaming") for part in itertools.chain(of_days, of_lines)]
+            tables[name] = pl.concat(parts, how="diagonal").lazy()
+        else:
+            tables[name] = DERIVED[name](found, program).collect(engine="streaming").lazy()
     return found, ids

@@ -18,20 +18,22 @@ from fiel.program import Program
 class Group:
     """A feature group: its name in program files, its table, and the function that builds it.
 
-    `per_customer` is False where a row holds for every customer of its as_of (key as_of alone).
+    `needs` are the frames of `fiel/features/derived.py` that it reads; `per_customer` is False where a row holds for
+    every customer of its as_of (key as_of alone).
     """
 
     name: str
     table: str
     build: Callable[[Core, Sequence[date], Program], pl.LazyFrame]
+    needs: tuple[str, ...] = ()
     per_customer: bool = True
 
 
 GROUPS: dict[str, Group] = {
     group.name: group
     for group in (
-        Group("activity", "feat_activity", activity.build),
-        Group("life_cycle", "feat_life_cycle", life_cycle.build),
+        Group("activity", "feat_activity", activity.build, needs=("life_totals", "visits")),
+        Group("life_cycle", "feat_life_cycle", life_cycle.build, needs=("visits", "life_cycle_spans")),
         Group("courses", "feat_courses", courses.build),
         Group("calendar", "feat_calendar", calendar.build, per_customer=False),
     )

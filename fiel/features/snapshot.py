@@ -9,14 +9,14 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.features.derived import derived, prepared
-from fiel.features.groups import GROUPS, groups_of
+from fiel.features.groups import GROUPS, Group, groups_of
 from fiel.features.spans import latest_visits, stage_expr
 from fiel.program import Program
 from fiel.segments.value_clusters import value_cluster_expr
 from fiel.tables import TABLES
 
-CHUNK = 3
-"""Dates computed together by build_snapshots; the features of one chunk are what has to fit into memory."""
+ROWS_AT_ONCE = 500_000
+"""Customers times dates computed together by build_snapshots: their features are what has to fit into memory."""
 
 
 def snapshot(
@@ -41,24 +41,43 @@ def build_snapshots(
     """Yield each as_of, in order of time, with its feature tables by table name, `feat_snapshot` last.
 
     Each frame holds the rows of that as_of, sorted by its key, in the declared schema. TimeError, before anything is
-    yielded, if the data do not reach an as_of. What several dates need is derived once; dates are computed `CHUNK` at
-    a time, and one chunk's features at the most are in memory.
+    yielded, if the data do not reach an as_of. What several dates need is derived once; as many dates are computed
+    together as make about `ROWS_AT_ONCE` rows, and no more features than these are in memory.
     """
+    groups = groups_of(program)
+    for dates, ready, ids, built in _chunks(core, as_of_dates, program, groups, ("visits", "first_live_days")):
+        tables = {GROUPS[name].table: frame for name, frame in built.items()}
+        lazy = {name: frame.lazy() for name, frame in built.items()}
+        tables["feat_snapshot"] = snapshot(lazy, ready, dates, program).collect(engine="streaming")
+        for as_of in dates:
+            yield as_of, {name: _of_date(frame, as_of, ids, name) for name, frame in tables.items()}
+
+
+def build_group(
+    core: Core, group: Group, as_of_dates: Sequence[date], program: Program
+) -> Iterator[tuple[date, pl.DataFrame]]:
+    """Yield each as_of, in order of time, with the features of one group; otherwise as build_snapshots."""
+    for dates, _, ids, built in _chunks(core, as_of_dates, program, [group]):
+        for as_of in dates:
+            yield as_of, _of_date(built[group.name], as_of, ids, group.table)
+
+
+def _chunks(
+    core: Core, as_of_dates: Sequence[date], program: Program, groups: Sequence[Group], needs: Sequence[str] = ()
+) -> Iterator[tuple[list[date], Core, pl.Series, dict[str, pl.DataFrame]]]:
+    """Yield dates computed together, the prepared core, its customer ids, and the features of each group."""
     dates = sorted(set(as_of_dates))
     if not dates:
         return
     for as_of in dates:
         core.check_as_of(as_of)
-    ready, ids = prepared(core, dates, program)
-    groups = groups_of(program)
-    for start in range(0, len(dates), CHUNK):
-        chunk = dates[start : start + CHUNK]
-        built = pl.collect_all([group.build(ready, chunk, program) for group in groups], engine="streaming")
-        lazy = {group.name: frame.lazy() for group, frame in zip(groups, built, strict=True)}
-        joined = snapshot(lazy, ready, chunk, program).collect(engine="streaming")
-        tables = {GROUPS[name].table: frame.collect() for name, frame in lazy.items()} | {"feat_snapshot": joined}
-        for as_of in chunk:
-            yield as_of, {name: _of_date(frame, as_of, ids, name) for name, frame in tables.items()}
+    names = dict.fromkeys((*needs, *(name for group in groups for name in group.needs)))
+    ready, ids = prepared(core, dates, program, tuple(names))
+    at_once = max(1, ROWS_AT_ONCE // max(1, len(ids)))
+    for start in range(0, len(dates), at_once):
+        chunk = dates[start : start + at_once]
+        frames = pl.collect_all([group.build(ready, chunk, program) for group in groups], engine="streaming")
+        yield chunk, ready, ids, {group.name: frame for group, frame in zip(groups, frames, strict=True)}
 
 
 def model_features(program: Program, columns: Sequence[str]) -> list[str]:

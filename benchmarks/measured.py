@@ -1,0 +1,44 @@
+"""Runs the sides of a benchmark in processes of their own and prints medians, peak memory and ratios."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def report(result: Callable[[], dict[str, Any]]) -> None:
+    """Run `result` in this process and print its time, its peak memory and what it returned, as JSON."""
+    start = time.perf_counter()
+    content = result()
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_memory_mb(), **content}))
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process (VmHWM: getrusage would also count the parent before exec)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+def measured(script: str, sides: tuple[str, ...], repeats: int, *arguments: str) -> dict[str, dict[str, Any]]:
+    """Each side's median seconds, largest peak memory (MB) and last result; sides take turns within each repeat."""
+    runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    for _ in range(repeats):
+        for side in sides:
+            command = [sys.executable, script, "--side", side, *arguments]
+            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(script).parents[1])
+            runs[side].append(json.loads(done.stdout.splitlines()[-1]))
+    return {
+        side: found[-1]
+        | {
+            "seconds": statistics.median(run["seconds"] for run in found),
+            "peak_mb": max(run["peak_mb"] for run in found),
+        }
+        for side, found in runs.items()
+    }
