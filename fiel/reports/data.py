@@ -135,7 +135,8 @@ def collect(
     days = core["customer_days"]
     window = program.features.frequency_window
     daily = metrics.daily_active(days, as_of, window)
-    dropping = people.dropping_soon(here if scored is None else scored, as_of)
+    ahead = _days_ahead(program)
+    dropping = people.dropping_soon(here if scored is None else scored, as_of, ahead)
     plane, silhouettes = _plane(here, window, program.training.seed)
     weeks = (as_of - core.first_day).days // 7
     return ReportData(
@@ -151,12 +152,12 @@ def collect(
         mix=metrics.stage_mix(spans, [as_of - timedelta(weeks=back) for back in range(min(weeks, MIX_WEEKS) + 1)]),
         transitions=metrics.transitions(spans, as_of - timedelta(days=program.target.horizon_days), as_of),
         retention=metrics.retention(days, as_of),
-        returns=metrics.return_curve(days, as_of),
+        returns=metrics.return_curve(days, as_of, max(120, 2 * program.life_cycle.leaving_max)),
         key_figures=key_figures(daily, spans, as_of, earlier, window),
         stage_change=stage_change(spans, as_of, earlier),
         moves=metrics.transitions(spans, earlier, as_of) if earlier else pl.DataFrame(),
         dropping=dropping,
-        dropping_by_day=people.dropping_by_day(dropping, as_of),
+        dropping_by_day=people.dropping_by_day(dropping, as_of, ahead),
         coverage=people.coverage(core["customers"], days, here, scored, as_of),
         plane=people.sampled(plane, DRAWN),
         plane_customers=plane.height,
@@ -220,6 +221,11 @@ def stage_change(spans: Frame, as_of: date, before: date | None) -> pl.DataFrame
 
 def _of(frame: Frame, as_of: date) -> pl.DataFrame:
     return frame.lazy().filter(pl.col("as_of") == as_of).collect()
+
+
+def _days_ahead(program: Program) -> int:
+    """Days to look ahead for who drops a stage: the length of an active stage, from a week to four."""
+    return max(7, min(28, program.life_cycle.recent_max))
 
 
 def _last_cycle(money: MoneyCard | None, as_of: date) -> date | None:

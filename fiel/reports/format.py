@@ -134,10 +134,29 @@ def value(amount: float | None, unit: Value) -> str:
     """
     if _missing(amount):
         return MISSING
-    number = whole((amount or 0) / unit.scale)
-    if unit.unit.isupper() and len(unit.unit) == 3:
-        return f"{_CURRENCIES.get(unit.unit, unit.unit)} {number}"
-    return f"{number} {unit.unit}"
+    return units((amount or 0) / unit.scale, unit.unit)
+
+
+def units(number: float | None, unit: str) -> str:
+    """A number of whole units, as `1,204 points`; three capital letters are a currency.
+
+    >>> units(1204, "points"), units(1204, "BRL"), units(None, "points")
+    ('1,204 points', 'R$ 1,204', '–')
+    """
+    if _missing(number):
+        return MISSING
+    if unit.isupper() and len(unit) == 3:
+        return f"{_CURRENCIES.get(unit, unit)} {whole(number)}"
+    return f"{whole(number)} {unit}"
+
+
+def signed_units(number: float, unit: str) -> str:
+    """A number of whole units with its sign.
+
+    >>> signed_units(100, "points"), signed_units(-5, "GBP")
+    ('+100 points', '−£ 5')
+    """
+    return signed(units(abs(number), unit), number)
 
 
 def money(amount: float | None, currency: str) -> str:

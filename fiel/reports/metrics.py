@@ -223,8 +223,6 @@ def return_curve(customer_days: Frame, as_of: date, at_most_days: int = 120) -> 
     if not everyone:
         return ReturnCurve(axis.clear().with_columns(customers=0, share_within=0.0), 0, None, None)
     within = gaps.search_sorted(axis["gap_days"].cast(pl.Float64), side="right")
-    curve = axis.with_columns(customers=within.cast(pl.Int64)).with_columns(
-        share_within=pl.col("customers") / everyone
-    )
+    curve = axis.with_columns(customers=within.cast(pl.Int64)).with_columns(share_within=pl.col("customers") / everyone)
     half, most = (float(gaps[math.ceil(share * everyone) - 1]) for share in (0.5, 0.8))
     return ReturnCurve(curve, everyone, half, most)

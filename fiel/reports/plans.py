@@ -21,7 +21,7 @@ def bucket_name(bucket: ScoreBucket, unit: str) -> str:
     >>> bucket_name(ScoreBucket(from_prob=0.75, to_prob=1, product="fiel-score-1", points=100), "points")
     '75 % to 100 %: +100 points'
     """
-    return f"{fmt.interval(bucket.from_prob, bucket.to_prob, 'percent')}: {fmt.signed_whole(bucket.points)} {unit}"
+    return f"{fmt.interval(bucket.from_prob, bucket.to_prob, 'percent')}: {fmt.signed_units(bucket.points, unit)}"
 
 
 def by_bucket(plan: pl.DataFrame, incentive: Incentive, unit: str) -> pl.DataFrame:

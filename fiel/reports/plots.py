@@ -12,7 +12,7 @@ from fiel.reports import charts
 from fiel.reports.cards import ModelCard
 from fiel.reports.charts import About
 from fiel.reports.charts.base import Chart
-from fiel.reports.sections.now import target_words
+from fiel.reports.sections.wording import target_word
 from fiel.reports.theme import themed_spec
 
 WIDTH_PX = 720
@@ -31,7 +31,7 @@ def png(chart: Chart) -> bytes:
 
 
 def _charts(card: ModelCard, program: Program, as_of: date) -> dict[str, Chart]:
-    word = target_words(program)
+    word = target_word(program)
     judged = card.metrics.filter(pl.col("split") == "oot", pl.col("model") == "catboost").to_dicts()
     about = About(as_of, judged[0]["rows"] if judged else 0, program.simulated, what="row")
     drawn: dict[str, Chart] = {}

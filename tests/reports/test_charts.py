@@ -65,7 +65,7 @@ def every_chart(report: ReportData) -> dict[str, Chart]:
         "importances": charts.importances(card.importances, ABOUT),
         "profit_curve": charts.profit_curve(card.profit, ABOUT, "BRL", 0.1),
         "realised_quality": charts.realised_quality(report.quality, ABOUT),
-        "plan_by_bucket": charts.plan_by_bucket(report.plan.buckets, ABOUT),
+        "plan_by_bucket": charts.plan_by_bucket(report.plan.buckets, ABOUT, "points"),
         "plan_reasons": charts.plan_reasons(report.plan.reasons, ABOUT),
         "budget": charts.budget(report.plan.amounts, ABOUT, "points"),
         "realised_lift": charts.realised_lift(LIFT, ABOUT, "fiel"),

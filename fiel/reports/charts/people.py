@@ -18,6 +18,12 @@ KMEANS_TOKENS = ("zumbi", "accent", "warning", "good", "reborn", "bad", "ink")
 _SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "stroke")
 
 
+def _spread(rows: int) -> pl.Series:
+    """Small steps to the left and right, the same every time, so that customers of one day do not hide each other."""
+    steps = pl.int_range(rows, eager=True) * 0.618034
+    return (steps - steps.floor() - 0.5) * 0.5
+
+
 def value_scatter(
     plane: pl.DataFrame, about: About, cuts: ValueClusters, unit: Value, window_days: int, of_customers: int
 ) -> Chart:
@@ -31,14 +37,17 @@ def value_scatter(
         "value_cluster",
         cluster=pl.col("kmeans_cluster").cast(pl.String).fill_null("not clustered"),
         value=(pl.col("value_earned") / scale).round(2),
+        place=(pl.col("active_days") + _spread(plane.height)).round(2),
     )
     names = sorted(rows["cluster"].unique().to_list())
     legend = alt.Legend(title="KMeans cluster, by mean value") if len(names) > 1 else None
     top = float(rows["value"].max() or 0)  # type: ignore[arg-type]
+    most_days = int(rows["active_days"].max() or 0)  # type: ignore[arg-type]
+    right = float(min(window_days, max(most_days + 1, cuts.frequent_above + 3)))
     days = alt.X(
-        "active_days:Q",
+        "place:Q",
         title=f"active days of the last {window_days}",
-        scale=alt.Scale(domain=[0, window_days]),
+        scale=alt.Scale(domain=[0, right], nice=False),
         axis=alt.Axis(tickMinStep=1, tickCount=7),
     )
     value = alt.Y(
@@ -72,8 +81,8 @@ def value_scatter(
     rare = cuts.rare_below - 0.5
     lines = pl.DataFrame(
         [
-            (0.0, float(window_days), middle, middle),
-            (0.0, float(window_days), high, high),
+            (0.0, right, middle, middle),
+            (0.0, right, high, high),
             (often, often, 0.0, max(top, high)),
             (rare, rare, 0.0, middle),
         ],
@@ -85,7 +94,6 @@ def value_scatter(
         .mark_rule(strokeDash=[4, 3], color=light("muted"))
         .encode(alt.X("x:Q"), alt.Y("y:Q"), x2="x2", y2="y2")
     )
-    right = float(window_days)
     ceiling = max(top, 1.3 * high)
     regions = pl.DataFrame(
         [
@@ -115,7 +123,8 @@ def value_scatter(
         layered(*layers),
         f"Frequency and value, last {window_days} days",
         about.subtitle(f"active days and {unit.unit} earned; dashed: the fixed cuts", of_customers) + sample,
-        f"Each point is a customer with at least one active day in the last {window_days} days. Dashed lines are the "
+        f"Each point is a customer with at least one active day in the last {window_days} days, moved a little to the "
+        f"side so that none hides another. Dashed lines are the "
         f"fixed cuts at {fmt.value(cuts.middle_value, unit)}, {fmt.value(cuts.high_value, unit)} and "
         f"{cuts.frequent_above} days. The table gives the size of each value cluster.",
         380,

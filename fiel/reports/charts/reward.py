@@ -12,7 +12,7 @@ from fiel.reports.theme import DECISION_COLOURS, light
 DECISION_WORDS = {"grant": "paid", "held_out": "held out", "excluded": "excluded"}
 
 
-def plan_by_bucket(buckets: pl.DataFrame, about: About) -> Chart:
+def plan_by_bucket(buckets: pl.DataFrame, about: About, unit: str) -> Chart:
     """Customers of the plan by bucket and decision; `buckets` as made by `plans.by_bucket`."""
     names = list(DECISION_WORDS.values())
     rows = buckets.with_columns(
@@ -36,7 +36,7 @@ def plan_by_bucket(buckets: pl.DataFrame, about: About) -> Chart:
                 tip("bucket", "bucket"),
                 tip("decision", "decision"),
                 tip("customers", "customers", ",d"),
-                tip("points", "points", ",d"),
+                tip("points", f"{unit} paid", ",d"),
             ],
         )
     )
@@ -46,7 +46,7 @@ def plan_by_bucket(buckets: pl.DataFrame, about: About) -> Chart:
         "The plan by score bucket",
         about.subtitle("scored customers by bucket and decision", int(buckets["customers"].sum())),
         f"{fmt.counted(int(paid['customers'].sum()), 'customer')} would be paid "
-        f"{fmt.whole(int(paid['points'].sum()))} points.",
+        f"{fmt.units(int(paid['points'].sum()), unit)}.",
         32 * len(order),
     )
 
@@ -77,7 +77,7 @@ def plan_reasons(reasons: pl.DataFrame, about: About) -> Chart:
 def budget(amounts: pl.DataFrame, about: About, unit: str) -> Chart:
     """Cost of the plan beside budget and caps; `amounts` has name, points and role (plan or limit)."""
     rows = amounts.with_columns(
-        words=pl.Series([f"{fmt.whole(points)} {unit}" for points in amounts["points"]], dtype=pl.String)
+        words=pl.Series([fmt.units(points, unit) for points in amounts["points"]], dtype=pl.String)
     )
     most = 1.9 * float(rows["points"].max() or 1)  # type: ignore[arg-type]
     base = alt.Chart(rows).encode(

@@ -166,6 +166,10 @@ def transition_matrix(transitions: pl.DataFrame, about: About, days: int) -> Cha
     )
 
 
+_LABELLED_DAYS = 14
+"""Days up to which each bar carries its number; more would collide on a phone."""
+
+
 def dropping_timeline(by_day: pl.DataFrame, about: About) -> Chart:
     """Customers who drop a stage on each coming day without a visit; `by_day` as made by `people.dropping_by_day`."""
     rows = as_text(by_day).with_columns(
@@ -187,6 +191,7 @@ def dropping_timeline(by_day: pl.DataFrame, about: About) -> Chart:
             tooltip=[tip("day_text", "day"), tip("next_stage", "falls into"), tip("customers", "customers", ",d")],
         )
     )
+    days = rows["day_text"].n_unique()
     totals = (
         alt.Chart(rows.select("day_text", "total").unique(maintain_order=True))
         .mark_text(baseline="bottom", dy=-4, color=light("ink"))
@@ -196,8 +201,8 @@ def dropping_timeline(by_day: pl.DataFrame, about: About) -> Chart:
     sums = rows.group_by("next_stage", "order").agg(pl.col("customers").sum()).sort("order")
     said = fmt.listed([f"{fmt.whole(r['customers'])} into {r['next_stage']}" for r in sums.to_dicts()])
     return finished(
-        layered(bars, totals),
-        f"Who drops a stage in the next {rows['day_text'].n_unique()} days",
+        layered(bars, totals) if days <= _LABELLED_DAYS else layered(bars),
+        f"Who drops a stage in the next {days} days",
         about.subtitle("customers who fall without a visit, by day", total),
         f"Without a visit {fmt.counted(total, 'customer')} drop a stage: {said}.",
     )

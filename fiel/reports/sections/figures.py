@@ -9,8 +9,11 @@ from fiel.reports import charts
 from fiel.reports import format as fmt
 from fiel.reports.data import LISTED, ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
-from fiel.reports.sections.now import about, target_words
+from fiel.reports.sections.now import about, words_of
 from fiel.reports.tables import Table, column, number, table
+
+_GAP_DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 45, 60, 90, 120, 180, 270, 365, 540, 730)
+"""Rows of the return curve's table."""
 
 
 def key_figures(data: ReportData) -> Section:
@@ -107,7 +110,7 @@ def _coming_back(data: ReportData) -> list[Block]:
     else:
         blocks.append(Empty("Retention needs two complete calendar months before this date."))
     if data.returns.customers:
-        marks = data.returns.curve.filter(pl.col("gap_days").is_in([1, 2, 3, 5, 7, 10, 14, 21, 28, 45, 60, 90, 120]))
+        marks = data.returns.curve.filter(pl.col("gap_days").is_in(_GAP_DAYS))
         shown = table(
             marks,
             [
@@ -165,11 +168,11 @@ def _ranking(data: ReportData) -> list[Block]:
     if data.ranking.is_empty():
         command = f"fiel run score --program {data.program.name} --as-of {fmt.day(data.as_of)}"
         return [Empty("There are no scores for this date.", command)]
-    word = target_words(data.program)
+    words = words_of(data)
     columns = [
         number("rank", "place"),
         column("customer_id", "customer", kind="id"),
-        number("prob", f"chance to be {word}", fmt.percent),
+        number("prob", words.chance, fmt.percent),
         column("stage", kind="stage"),
         column("value_cluster", "value cluster"),
         column("next_stage", "falls into", kind="stage"),
@@ -180,7 +183,7 @@ def _ranking(data: ReportData) -> list[Block]:
     return [
         Shown(
             "Ranking by score",
-            about(data).subtitle(f"chance to be {word} on {fmt.day(data.horizon_date)}", scored),
+            about(data).subtitle(f"{words.chance} {words.when}", scored),
             table(data.ranking, columns, note),
         )
     ]

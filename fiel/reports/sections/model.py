@@ -11,7 +11,8 @@ from fiel.reports.charts import About
 from fiel.reports.charts.model import METRIC_NAMES
 from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
-from fiel.reports.sections.now import about, target_words
+from fiel.reports.sections.now import about
+from fiel.reports.sections.wording import target_word
 from fiel.reports.tables import column, number, table
 
 _SPLITS = {"train": "training", "valid": "calibration", "oot": "judging (out of time)"}
@@ -110,7 +111,7 @@ def _outcome(word: str) -> str:
 
 
 def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
-    word = target_words(data.program)
+    word = target_word(data.program)
     blocks: list[Block] = []
     if card.metrics.height:
         blocks.append(_metrics(data, card))

@@ -6,20 +6,18 @@ import polars as pl
 
 from fiel.actions.reasons import REASONS
 from fiel.actions.summary import Detectable
-from fiel.program import Program
 from fiel.reports import charts
 from fiel.reports import format as fmt
 from fiel.reports.charts import About
 from fiel.reports.data import LISTED, Expectation, PlanView, ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Tile, Tiles, Words, figure
+from fiel.reports.sections.wording import Wording, wording
 from fiel.reports.tables import Column, column, number, table
 
-_LEAVING_DAYS = 7
 
-
-def target_words(program: Program) -> str:
-    """The outcome in a word: the stage, or `active`."""
-    return program.target.stage if program.target.kind == "stage" else "active"
+def words_of(data: ReportData) -> Wording:
+    """How this report speaks of its program's outcome."""
+    return wording(data.program, data.horizon_date)
 
 
 def about(data: ReportData) -> About:
@@ -98,14 +96,14 @@ def _headline(data: ReportData) -> Tiles:
             Tile(
                 "expected to be lost",
                 f"{fmt.whole(data.expected_losses.expected)} customers",
-                f"of {fmt.whole(data.expected_losses.customers)} who are {target_words(data.program)} now, "
-                f"by {fmt.day(data.horizon_date)}",
+                f"of {fmt.whole(data.expected_losses.customers)} {words_of(data).members}, by "
+                f"{fmt.day(data.horizon_date)}",
             )
         )
     if data.plan is not None:
         unit = data.program.value.unit
         note = f"to {fmt.counted(data.plan.paid_customers, 'customer')}, {fmt.whole(data.plan.held_out)} held out"
-        tiles.append(Tile("proposed to pay", f"{fmt.whole(data.plan.paid_points)} {unit}", note))
+        tiles.append(Tile("proposed to pay", fmt.units(data.plan.paid_points, unit), note))
     return Tiles(tuple(tiles))
 
 
@@ -159,7 +157,7 @@ def leaving(data: ReportData) -> Section:
         column("stage_after_visit", "after a visit", kind="stage"),
     ]
     if scored:
-        columns.insert(1, number("prob", f"chance to be {target_words(data.program)}", fmt.percent))
+        columns.insert(1, number("prob", words_of(data).chance, fmt.percent))
     blocks.append(
         Shown(
             f"The next to drop, until {last}",
@@ -186,9 +184,10 @@ def _most_at_risk(data: ReportData) -> Shown:
         if data.leaving[name := f"reason_{place}"].is_not_null().any()
     ]
     size = 0 if data.expected_losses is None else data.expected_losses.customers
+    words = words_of(data)
     return Shown(
-        f"{target_words(data.program)} now, and the most likely to be lost".capitalize(),
-        _subtitle(data, f"chance not to be {target_words(data.program)} on {fmt.day(data.horizon_date)}", size),
+        f"{fmt.counted(size, 'customer')} {words.members}: the most likely to be lost",
+        _subtitle(data, f"chance {words.lost}", size),
         table(data.leaving, columns, f"The first {min(LISTED, size)} of {fmt.counted(size, 'customer')}."),
     )
 
@@ -198,19 +197,17 @@ def _subtitle(data: ReportData, unit: str, customers: int) -> str:
 
 
 def _expectation_in_words(data: ReportData, losses: Expectation) -> str:
-    word = target_words(data.program)
+    words, gains = words_of(data), data.expected_gains
     text = (
-        f"Of {fmt.counted(losses.customers, 'customer')} who are {word} now, the model expects "
-        f"{fmt.with_interval(losses.expected, losses.low, losses.high, 'whole')} not to be {word} on "
-        f"{fmt.day_in_words(data.horizon_date)}"
+        f"Of {fmt.counted(losses.customers, 'customer')} {words.members}, the model expects "
+        f"{fmt.with_interval(losses.expected, losses.low, losses.high, 'whole')} {words.lost}"
     )
-    gains = data.expected_gains
     if gains is not None:
         text += (
             f", and {fmt.with_interval(gains.expected, gains.low, gains.high, 'whole')} of the "
-            f"{fmt.whole(gains.customers)} others to become {word}"
+            f"{fmt.whole(gains.customers)} others {words.gained}"
         )
-    return text + ". The intervals (95 %) hold if the scores are calibrated and customers leave independently."
+    return text + ". The intervals (95 %) hold if the scores are calibrated and customers decide independently."
 
 
 def rewards(data: ReportData) -> Section:
@@ -236,7 +233,7 @@ def rewards(data: ReportData) -> Section:
             plan.buckets.with_columns(decision=pl.col("decision").replace(charts.DECISION_WORDS)),
             [column("bucket"), column("decision"), number("customers"), number("points", f"{unit} paid")],
         )
-        blocks.append(figure("plan-buckets", charts.plan_by_bucket(plan.buckets, about(data)), by_bucket))
+        blocks.append(figure("plan-buckets", charts.plan_by_bucket(plan.buckets, about(data), unit), by_bucket))
     amounts = table(plan.amounts, [column("name", "amount"), number("points", unit)])
     blocks.append(figure("budget", charts.budget(plan.amounts, about(data), unit), amounts, half=True))
     if plan.reasons.filter(pl.col("decision") != "grant").height:
@@ -259,7 +256,7 @@ def rewards(data: ReportData) -> Section:
             number("rank", "place"),
             column("customer_id", "customer", kind="id"),
             column("stage", kind="stage"),
-            number("prob", f"chance to be {target_words(data.program)}", fmt.percent),
+            number("prob", words_of(data).chance, fmt.percent),
             number("points", unit, fmt.signed_whole),
             column("product"),
         ]
@@ -279,18 +276,18 @@ def _plan_in_words(data: ReportData, plan: PlanView) -> str:
     unit = data.program.value.unit
     paid = "were paid" if data.money.applied else "would be paid"
     text = (
-        f"{fmt.counted(plan.paid_customers, 'customer')} {paid} {fmt.whole(plan.paid_points)} {unit} in all, under "
+        f"{fmt.counted(plan.paid_customers, 'customer')} {paid} {fmt.units(plan.paid_points, unit)} in all, under "
         f"policy {plan.policy_version}; {fmt.counted(plan.held_out, 'eligible customer')} "
         f"({fmt.percent(data.program.incentive.hold_out_share)} by design) are held out."
     )
     summary = data.money.summary
     if summary is not None:
-        text += f" Of the budget {fmt.whole(summary.budget_left_points)} {unit} would be left."
+        text += f" Of the budget {fmt.units(summary.budget_left_points, unit)} would be left."
         if summary.previous is not None:
             text += (
                 f" Against the cycle of {fmt.day(summary.previous.as_of)} "
                 f"({fmt.counted(summary.previous.granted, 'customer')}, "
-                f"{fmt.whole(summary.previous.rewards_points)} {unit}) {fmt.whole(summary.previous.entered)} enter and "
+                f"{fmt.units(summary.previous.rewards_points, unit)}) {fmt.whole(summary.previous.entered)} enter and "
                 f"{fmt.whole(summary.previous.left)} leave."
             )
     return text
@@ -314,7 +311,7 @@ def _why_it_should_work(data: ReportData) -> list[Block]:
                 number("lift_upper", "to", fmt.signed_percent),
             ],
         )
-        blocks.append(figure("lift", charts.realised_lift(known, about(data), target_words(data.program)), shown))
+        blocks.append(figure("lift", charts.realised_lift(known, about(data), words_of(data).word), shown))
     else:
         blocks.append(
             Words(
