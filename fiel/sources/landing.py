@@ -98,7 +98,7 @@ def land_core(
     known_through = last_day if program.source.last_day_complete else last_day - timedelta(days=1)
 
     products = core_products(parsed["products"], parsed["lines"], events, program, previous)
-    lines = event_lines(parsed["lines"], events, products)
+    lines = event_lines(parsed["lines"], events, products, previous if same_rules else None)
     operator = operator_events(events, lines, program)
     events = events.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
     lines = lines.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
@@ -161,12 +161,32 @@ def _mapped_category(program: Program) -> pl.Expr:
     return spelled.str.to_lowercase().replace_strict(program.source.categories, default=spelled)
 
 
-def event_lines(parsed: pl.DataFrame, events: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
-    """Lines of the events that are there, with customer, day, and the product as first seen."""
-    return (
+def event_lines(
+    parsed: pl.DataFrame, events: pl.DataFrame, products: pl.DataFrame, previous: Core | None
+) -> pl.DataFrame:
+    """Lines of the events that are there, with customer, day, and the product as first seen.
+
+    A line that an earlier version held without a name or category stays so: a name that the catalogue learns later was
+    not known then (DOMAIN.md section 0, known-at).
+    """
+    lines = (
         parsed.join(events.select("event_id", "customer_id", "day"), on="event_id")
         .join(products.select("product_id", "product_name", "category"), on="product_id", how="left")
         .with_columns(pl.lit(False).alias("is_operator"))
+    )
+    if previous is None:
+        return lines
+    key, words = ["event_id", "line_id", "product_id"], ["product_name", "category"]
+    wordless = (
+        previous["event_lines"]
+        .filter(pl.col("product_id").is_not_null(), pl.any_horizontal(pl.col(words).is_null()))
+        .select(*key, *(pl.col(name).is_null().alias(f"_no_{name}") for name in words))
+        .collect()
+    )
+    return (
+        lines.join(wordless, on=key, how="left")
+        .with_columns(pl.when(~pl.col(f"_no_{name}").fill_null(value=False)).then(name).alias(name) for name in words)
+        .drop(f"_no_{name}" for name in words)
     )
 
 

@@ -21,6 +21,9 @@ from fiel.settings import Settings
 from fiel.simulate.changes import Change
 from fiel.simulate.teomewhy import simulate
 from fiel.sources.ingest import ingest
+from fiel.sources.landing import PARSED, land_core
+from fiel.sources.rules import Sieve
+from fiel.sources.version import SourceVersion
 from fiel.tables import CORE_TABLES, TABLES, known_at
 
 DATES = [date(2025, 2, 20), date(2025, 5, 1), date(2025, 8, 15)]
@@ -325,3 +328,73 @@ def test_a_later_version_of_the_files_moves_no_feature_of_an_earlier_date(tmp_pa
         for name in set(first.columns) ^ set(second.columns):
             frame = first if name in first.columns else second
             assert frame.get_column(name).is_null().all(), name
+
+
+# ------------------------------------------------------------------------------------------ names learnt later
+
+
+def test_a_product_name_that_a_later_version_learns_does_not_reach_back(program) -> None:
+    rows = {
+        "events": pl.DataFrame(
+            {
+                "event_id": ["e1", "e2"],
+                "customer_id": ["ana", "ana"],
+                "occurred_at": [datetime(2025, 3, 1, 15), datetime(2025, 3, 20, 15)],
+                "value": [1, 1],
+                "origin": ["twitch", "twitch"],
+            },
+            schema=PARSED["events"],
+        ),
+        "lines": pl.DataFrame(
+            {"event_id": ["e1"], "line_id": ["l1"], "product_id": ["77"], "quantity": [1], "value": [1]},
+            schema=PARSED["lines"],
+        ),
+    }
+    first = landed("first", rows, None, program)
+    later = landed(
+        "second",
+        {
+            "events": pl.concat(
+                [
+                    rows["events"],
+                    rows["events"].with_columns(pl.col("event_id") + "b", pl.col("occurred_at") + timedelta(days=30)),
+                ]
+            ),
+            "lines": pl.concat([rows["lines"], rows["lines"].with_columns(event_id=pl.lit("e1b"))]),
+            "products": pl.DataFrame(
+                {"product_id": ["77"], "product_name": ["ChatMessage"], "source_category": ["fiel"]}
+            ),
+        },
+        first,
+        program,
+    )
+    share = pl.col("customer_id", "product_share_chat_message", "active_days_life")
+    as_of = date(2025, 3, 10)
+    before, after = (
+        dict(build_snapshots(core, [as_of], program))[as_of]["feat_activity"].select(share) for core in (first, later)
+    )
+    assert before.equals(after)
+    lines = later["event_lines"].collect().sort("event_id")
+    assert lines.get_column("product_name").to_list() == [None, "ChatMessage"]
+    assert lines.get_column("is_operator").to_list() == [False, True]
+
+
+def landed(version: str, rows: dict[str, pl.DataFrame], previous: Core | None, program: Program) -> Core:
+    landing = land_core(program, SourceVersion(version, ()), rows, Sieve(version), previous, same_rules=True)
+    tables = {name.removeprefix("core_"): frame for name, frame in landing.tables.items()}
+    return Core.of(tables, landing.known_through)
+
+
+# ------------------------------------------------------------------------------------------ other programs
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["cdnow", "online_retail"])
+def test_no_group_leaks_on_real_purchases(real_data, tmp_path, name) -> None:
+    program = load_program(name, Settings())
+    lake = Lake(str(tmp_path / "lake"), name)
+    ingest(program, lake, Settings(), str(real_data / name))
+    core = Core.open(lake)
+    days = (core.known_through - core.first_day).days
+    report = verify_leakage(core, [core.first_day + timedelta(days=days * third // 3) for third in (1, 2)], program)
+    assert report.holds, str(report)
