@@ -7,48 +7,27 @@ which alone says who the champion is; the alias follows it.
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 from fiel.errors import NoChampionError, RegistryError
 from fiel.models.artifact import Training, as_json, log_model, read_model, read_recipe
-from fiel.models.calibration import CohortSpread
-from fiel.models.loaded import Kind, LoadedModel
+from fiel.models.loaded import LoadedModel
 from fiel.models.tracking import Tracking, is_missing, missing_type, shown
+from fiel.models.versions import VersionInfo, facts, spread_of, version_info
 from fiel.program import Program
 from fiel.settings import Settings
 from fiel.store import PromotionRow, Store
-from fiel.version import code_version
+
+__all__ = ["CHALLENGER", "CHAMPION", "Registry", "RegistryStatus", "Training", "VersionInfo"]
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class VersionInfo:
-    """A registered version, without its model."""
-
-    version: str
-    kind: Kind
-    digest: str
-    fingerprint: str
-    recipe_digest: str
-    run_id: str
-    as_of: date
-    known_through: date
-    table_versions: Mapping[str, int]
-    trained_as_of: tuple[date, ...]
-    oot_as_of: tuple[date, ...]
-    created_at: datetime
-    address: str
-    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -107,13 +86,13 @@ class Registry:
                 token = page.token
                 if not token:
                     break
-        return sorted((_info(item) for item in found if "kind" in item.tags), key=lambda info: int(info.version))
+        return sorted((version_info(item) for item in found if "kind" in item.tags), key=lambda info: int(info.version))
 
     def version(self, version: str) -> VersionInfo:
         """One version; RegistryError if there is none."""
         with self._door(f"version {version} cannot be read"):
             try:
-                return _info(self._tracking.client.get_model_version(self.name, version))
+                return version_info(self._tracking.client.get_model_version(self.name, version))
             except missing_type() as error:
                 if not is_missing(error):
                     raise
@@ -158,7 +137,7 @@ class Registry:
             recipe=recipe,
             trained_as_of=info.trained_as_of,
             oot_as_of=info.oot_as_of,
-            spread=_spread(info.tags),
+            spread=spread_of(info.tags),
         )
 
     def champion(self) -> LoadedModel:
@@ -258,22 +237,9 @@ class Registry:
 
     def _log(self, training: Training) -> VersionInfo:
         client = self._tracking.client
-        facts = {
-            "kind": training.kind,
-            "program": self.program.name,
-            "fingerprint": training.fingerprint,
-            "recipe_digest": training.recipe_digest,
-            "as_of": training.as_of.isoformat(),
-            "known_through": training.known_through.isoformat(),
-            "trained_as_of": ",".join(day.isoformat() for day in training.trained_as_of),
-            "oot_as_of": ",".join(day.isoformat() for day in training.oot_as_of),
-            "table_versions": json.dumps(dict(training.table_versions), sort_keys=True),
-            "code_version": code_version(),
-            "simulated": str(self.program.simulated).lower(),
-            **training.tags,
-        }
+        tags = facts(training, self.program)
         metrics = {name: value for name, value in training.metrics.items() if value is not None}
-        with self._tracking.run(f"{training.kind} {training.as_of}", facts) as run_id:
+        with self._tracking.run(f"{training.kind} {training.as_of}", tags) as run_id:
             self._tracking.log_values(run_id, training.params, metrics)
             self._tracking.log_files(run_id, {**training.files, "recipe.json": as_json(training.recipe)})
             logged = log_model(training)
@@ -285,9 +251,9 @@ class Registry:
             source=logged.model_uri,
             run_id=run_id,
             model_id=logged.model_id,
-            tags={**facts, "digest": digest},
+            tags={**tags, "digest": digest},
         )
-        return _info(made)
+        return version_info(made)
 
     def _make_registered_model(self) -> None:
         try:
@@ -297,32 +263,3 @@ class Registry:
         except missing_type() as error:
             if getattr(error, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
                 raise
-
-
-def _info(item: Any) -> VersionInfo:
-    tags: dict[str, str] = dict(item.tags)
-    return VersionInfo(
-        version=str(item.version),
-        kind=tags["kind"],  # type: ignore[arg-type]
-        digest=tags["digest"],
-        fingerprint=tags["fingerprint"],
-        recipe_digest=tags["recipe_digest"],
-        run_id=item.run_id,
-        as_of=date.fromisoformat(tags["as_of"]),
-        known_through=date.fromisoformat(tags["known_through"]),
-        table_versions=json.loads(tags["table_versions"]),
-        trained_as_of=_dates(tags["trained_as_of"]),
-        oot_as_of=_dates(tags["oot_as_of"]),
-        created_at=datetime.fromtimestamp(item.creation_timestamp / 1_000, UTC),
-        address=item.source,
-        tags=tags,
-    )
-
-
-def _spread(tags: Mapping[str, str]) -> CohortSpread | None:
-    text = tags.get("calibration_spread")
-    return CohortSpread(**json.loads(text)) if text else None
-
-
-def _dates(text: str) -> tuple[date, ...]:
-    return tuple(date.fromisoformat(day) for day in text.split(",") if day)

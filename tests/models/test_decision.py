@@ -275,7 +275,7 @@ class TestGates:
 
     def test_a_bad_month_is_not_held_against_a_model_where_months_differ(self) -> None:
         found = changed(evidence(), prob=shifted(0.4))
-        apart = replace(found, spread=CohortSpread(slope_sd=0.0, intercept_sd=0.3, cohorts=8))
+        apart = replace(found, spread=CohortSpread(0.0, 0.3, 7))
         assert self.gates(found)["calibration intercept"].outcome == "fail"
         assert self.gates(apart)["calibration intercept"].outcome == "pass"
 

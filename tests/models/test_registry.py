@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -195,3 +196,17 @@ def test_nothing_is_written_to_the_terminal(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_artifacts_can_live_on_s3(s3_bucket: str, empty_mlflow: Path, tmp_path: Path) -> None:
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
+    settings = Settings(
+        FIEL_LAKE=f"{s3_bucket}/lake",
+        FIEL_MLFLOW_URI=f"sqlite:///{tmp_path}/mlflow.db",
+        FIEL_MLFLOW_ARTIFACTS=f"{s3_bucket}/models",
+    )
+    registry = Registry(settings, worlds.program())
+    info = registry.log_training(worlds.training())
+    assert info.address
+    assert registry.load(info.version).digest == info.digest
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import polars as pl
 from catboost import CatBoostClassifier
 
 from fiel.models.artifact import Training
+from fiel.models.calibration import CohortSpread
 from fiel.models.classifier import Recipe, fit
 from fiel.models.stage_rule import StageRule
 from fiel.program import STAGES, Program, read_program
@@ -107,5 +109,5 @@ def training(
         params={"depth": 3},
         metrics={"oot.auc": 0.81, "oot.log_loss": 0.4, "oot.profit": None},
         files={"plots/gains.json": b"{}"},
-        tags={"calibration_spread": json.dumps({"slope_sd": 0.0, "intercept_sd": 0.1, "cohorts": 6})},
+        tags={"calibration_spread": json.dumps(asdict(CohortSpread(0.0, 0.1, 5)))},
     )
