@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from statistics import fmean
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -27,7 +27,10 @@ def test_the_real_months_are_predicted_as_well_as_is_known_to_be_possible(
 ) -> None:
     """Each month is judged by the model of all months before it; the same functions as in a retraining."""
     program = read_program(HOME / "deployments" / "programs" / "teomewhy.yaml")
-    program = program.model_copy(update={"training": program.training.model_copy(update={"search_trials": 0})})
+    fields = program.model_dump()
+    fields["training"] |= {"search_trials": 0, "threads": 1}
+    fields["promotion"] |= {"bootstrap": 50}
+    program = Program.model_validate(fields)
     rows = real_months.month_ends(real_data / "teomewhy" / "analytics", program)
     labels = real_months.labels(rows, JUDGED[-1])
     judged = pl.concat(_judged(rows, labels, day, program) for day in JUDGED)
@@ -42,18 +45,17 @@ def test_the_real_months_are_predicted_as_well_as_is_known_to_be_possible(
             f"{day} rows {model.rows} target {model.target_rate:.3f} AUC {model.auc:.3f} (rule {stages.auc:.3f}) "
             f"log loss {model.log_loss:.3f} (rule {stages.log_loss:.3f})"
         )
-    pooled = {
-        "draws": 500, "confidence": 0.95, "seed": 1, "customers": judged["customer_id"].to_numpy()
-    }  # fmt: skip
-    label, prob = judged["label"].to_numpy(), judged["prob"].to_numpy()
-    mean_auc = float(np.mean([model.auc for model in ours]))
-    gain = compare(label, prob, judged["rule_prob"].to_numpy(), economics=None, **pooled)
+    label, prob, stages_prob = (judged[name].to_numpy() for name in ("label", "prob", "rule_prob"))
+    customers = judged["customer_id"].to_numpy()
+    interval = auc_interval(label, prob, customers, draws=500, confidence=0.95, seed=1)
+    gain = compare(label, prob, stages_prob, customers, economics=None, draws=500, confidence=0.95, seed=1)
+    mean_auc = fmean(model.auc or 0 for model in ours)
     with capsys.disabled():
-        print("", *lines, f"mean AUC {mean_auc:.3f}; pooled {auc_interval(label, prob, **pooled)}", gain, sep="\n")  # noqa: T201
+        print("", *lines, f"mean AUC {mean_auc:.3f}; pooled {interval}", gain, sep="\n")  # noqa: T201
 
     assert [model.rows for model in ours] == [266, 725, 571, 418]
     assert KNOWN_INTERVAL[0] <= mean_auc
-    assert np.mean([model.log_loss for model in ours]) < np.mean([stages.log_loss for stages in rule]) - 0.03
+    assert fmean(model.log_loss or 9 for model in ours) < fmean(stages.log_loss or 0 for stages in rule) - 0.03
     assert gain.auc is not None
     assert gain.log_loss is not None
     assert gain.auc.low > 0.02
