@@ -7,7 +7,6 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
-from prefect.tasks import exponential_backoff
 
 from fiel.sources.ingest import IngestSummary, ingest
 from tasks.artifacts import leave_markdown
@@ -18,8 +17,8 @@ from tasks.retrying import is_transient
 @task(
     name="ingest",
     cache_policy=NO_CACHE,
-    retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=20),
+    retries=1,  # the sources retry each call themselves, honouring Retry-After: this is a second chance for the whole
+    retry_delay_seconds=30,
     retry_jitter_factor=0.5,
     retry_condition_fn=is_transient,
     timeout_seconds=6 * 3600,

@@ -1,0 +1,119 @@
+"""The whole chain through Prefect: what it returns, what it leaves, and that a second run changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+from fiel.core import Core
+from tasks.context import opened
+from tests.flows.conftest import AS_OF, World
+
+
+def _state(world: World) -> dict[str, Any]:
+    """Everything that a re-run must leave as it is."""
+    with opened("teomewhy") as context:
+        folder = Path(context.lake.file_path("exports", AS_OF.isoformat()))
+        return {
+            "tables": context.lake.versions(),
+            "models": [info.version for info in context.registry.versions()],
+            "champion": context.registry.champion().version,
+            "promotions": context.store.promotions("teomewhy"),
+            "entries": context.store.entries("teomewhy").rows(),
+            "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())},
+            "report": Path(context.lake.file_path("reports", f"{AS_OF}.html")).read_bytes(),
+        }
+
+
+def test_the_chain_says_what_it_made(in_world: World) -> None:
+    first = in_world.first
+    assert first["as_of"] == AS_OF.isoformat()
+    assert first["ingest"]["changed"] is True
+    assert first["scores"]["customers"] == sum(first["scores"]["stages"].values())
+    assert first["promotion"]["reason"]
+    assert first["plan"]["plan"]["rewards_points"] <= first["plan"]["plan"]["budget_points"]
+    assert first["cycle"]["grants"] == first["plan"]["plan"]["granted"]
+    manifest = json.loads(Path(first["cycle"]["manifest"]).read_text(encoding="utf-8"))
+    assert manifest["simulated_data"] is True
+    assert "simulated" in Path(first["report"]["report"]).read_text(encoding="utf-8").lower()
+
+
+def test_running_it_again_changes_nothing(in_world: World) -> None:
+    from flows.loyalty import loyalty
+
+    before = _state(in_world)
+    again = loyalty(program="teomewhy", as_of="latest", source=str(in_world.source))
+    assert again["ingest"]["changed"] is False
+    assert again["train"]["trained"] is False
+    assert again["features"]["built"] == []
+    assert again["cycle"]["changed"] is False
+    assert _state(in_world) == before
+
+
+def test_each_run_leaves_artifacts(in_world: World) -> None:
+    wanted = ("ingest", "stage-mix", "promotion", "scores", "plan", "manifest", "report")
+    with get_client(sync_client=True) as client:
+        for what in wanted:
+            key = f"teomewhy-{what}"
+            found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+            assert found, key
+
+
+def test_every_stage_runs_alone_for_a_past_date(in_world: World) -> None:
+    from flows.features import features
+    from flows.report import report
+    from flows.score import score
+
+    built = features(program="teomewhy", as_of="2025-06-17")
+    assert built["as_of"] == "2025-06-17"
+    scored = score(program="teomewhy", as_of="2025-06-17")
+    assert scored["customers"] > 0
+    assert Path(report(program="teomewhy", as_of="2025-06-17")["report"]).is_file()
+
+
+def test_a_past_cycle_can_be_planned_but_not_paid(in_world: World) -> None:
+    from fiel.errors import PlanError
+    from flows.reward import reward
+    from flows.score import score
+
+    score(program="teomewhy", as_of="2025-06-10")
+    planned = reward(program="teomewhy", as_of="2025-06-10", apply=False)
+    assert planned["plan"]["not_payable_because"]
+    with pytest.raises(PlanError):
+        reward(program="teomewhy", as_of="2025-06-10", apply=True)
+    assert "manifest" not in reward(program="teomewhy", as_of="2025-06-10", apply=True, only_if_due=True)
+
+
+def test_earlier_scores_are_measured_once_their_outcome_is_known(in_world: World) -> None:
+    from flows.score import score
+
+    score(program="teomewhy", as_of="2025-05-20")
+    from tasks.score import measure_quality
+
+    assert measure_quality.fn("teomewhy", AS_OF)["cohorts"] >= 1
+    with opened("teomewhy") as context:
+        quality = context.lake.read("out_quality")
+        assert quality["customers"].min() > 0
+        core = Core.open(context.lake)
+        assert (quality["as_of"] <= core.known_through).all()
+
+
+def test_a_late_scheduled_run_is_skipped_on_record(in_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without an as_of whose date is older than what is committed ends as Skipped, and writes nothing."""
+    import flows.score
+    from fiel.lake import Lake
+
+    monkeypatch.setattr(flows.score, "resolve_as_of", lambda program, requested: AS_OF.replace(day=1, month=6))
+    with opened("teomewhy") as context:
+        before = context.lake.versions()
+        state = flows.score.score(program="teomewhy", return_state=True)
+        assert (state.name, state.type.value) == ("Skipped", "COMPLETED")
+        assert str(AS_OF) in (state.message or "")
+        assert isinstance(context.lake, Lake)
+        assert context.lake.versions() == before
