@@ -1,7 +1,7 @@
 """The leakage check: nothing at or after as_of may move a feature at as_of (DESIGN.md section 4, DOMAIN.md section 0).
 
 For each as_of the inputs are rewritten from that date's midnight on (`fiel/features/rewrites.py`), every registered
-feature group is built on the given and on the rewritten inputs, and each feature of each customer is compared.
+feature group, and the snapshot, is built on the given and on the rewritten inputs, and every value is compared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fiel.core import Core
 from fiel.errors import TimeError
 from fiel.features.groups import GROUPS, Group
 from fiel.features.rewrites import cut_core, relanded_core, rewritten_core, sampled
-from fiel.features.snapshot import snapshot
+from fiel.features.snapshot import build_snapshots
 from fiel.program import Program
 
 TOLERANCE = 1e-9
@@ -97,9 +97,10 @@ def verify_leakage(
     groups: Mapping[str, Group] | None = None,
     max_customers: int = 5_000,
 ) -> LeakageReport:
-    """Whether anything at or after an as_of moves a feature at it, for every registered group and the snapshot itself.
+    """Whether anything at or after an as_of moves a feature at it, for every registered group and the snapshot.
 
-    `groups`: those to check (default: all that are registered, whether or not the program asks for them). At most
+    `groups`: those to check (default: all that are registered, whether or not the program asks for them). The snapshot
+    is that of the groups that the program asks for, made the way that serves training and scoring. At most
     `max_customers` customers are looked at, drawn by a hash. TimeError: an as_of that the data do not reach, or none
     given. SchemaError: a core column without a known-at rule.
 
@@ -132,11 +133,11 @@ def verify_leakage(
 def _features(
     core: Core, as_of_dates: Sequence[date], program: Program, groups: Mapping[str, Group]
 ) -> dict[str, pl.DataFrame]:
-    """Rows of each group for all dates, and under `snapshot` the columns that the snapshot itself adds."""
-    bare = program.model_copy(update={"features": program.features.model_copy(update={"groups": ()})})
-    built = [group.build(core, as_of_dates, program) for group in groups.values()]
-    frames = pl.collect_all([*built, snapshot({}, core, as_of_dates, bare)], engine="streaming")
-    return dict(zip([*groups, "snapshot"], frames, strict=True))
+    """Rows of each group for all dates, and under `snapshot` the snapshots, by the way that serves the models."""
+    built = pl.collect_all([group.build(core, as_of_dates, program) for group in groups.values()], engine="streaming")
+    reached = [as_of for as_of in as_of_dates if as_of <= core.known_through + timedelta(days=1)]
+    snapshots = [tables["feat_snapshot"] for _, tables in build_snapshots(core, reached, program)]
+    return dict(zip(groups, built, strict=True)) | {"snapshot": pl.concat(snapshots, how="diagonal")}
 
 
 def _at(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:

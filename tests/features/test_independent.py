@@ -141,6 +141,12 @@ def test_the_days_of_the_core_tables_are_local_days(simulated_core) -> None:
         assert simulated_core[name].filter(local != pl.col("day")).is_empty(), name
 
 
+def test_the_ingest_and_the_features_derive_the_same_customer_days(program, simulated_core) -> None:
+    derived = customer_days(simulated_core["events"].lazy(), program).collect()
+    stored = simulated_core["customer_days"].select(derived.columns)
+    assert derived.sort("customer_id", "day").equals(stored.sort("customer_id", "day"))
+
+
 def test_undated_catalogues_are_known_from_the_days_that_the_domain_says(simulated, simulated_core) -> None:
     with sqlite3.connect(simulated.source / "education-platform" / "database.db") as database:
         catalogue = pl.DataFrame(
