@@ -146,3 +146,22 @@ def test_intervals_of_an_auc_are_those_of_hanley_and_mcneil() -> None:
         )
     ).row(0)
     assert (high - low) / 2 / 1.96 == pytest.approx(0.0322, abs=0.0008)
+
+
+@pytest.mark.parametrize(("highest", "scale"), [(5_000, "sqrt"), (4_000_000, "symlog")])
+def test_the_value_axis_bends_more_where_a_few_earn_many_times_the_rest(highest: int, scale: str) -> None:
+    plane = pl.DataFrame(
+        {
+            "customer_id": ["a", "b"],
+            "value_cluster": ["lurker", "hyper"],
+            "active_days": [1, 3],
+            "value_earned": [0, highest],
+            "kmeans_cluster": [1, 2],
+        }
+    )
+    program = make_program()
+    spec = theme.bare_spec(charts.value_scatter(plane, ABOUT, program.value_clusters, program.value, 28, 2))
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["type"] == scale
+    assert vl_convert.vegalite_to_svg(
+        theme.themed_spec(charts.value_scatter(plane, ABOUT, program.value_clusters, program.value, 28, 2), width=640)
+    )

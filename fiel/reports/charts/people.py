@@ -24,6 +24,17 @@ def _spread(rows: int) -> pl.Series:
     return (steps - steps.floor() - 0.5) * 0.5
 
 
+def _value_axis(unit: str, window_days: int, top: float, middle: float, high: float) -> alt.Y:
+    """The value axis: square roots, or logarithms above the cuts where a few customers earn many times the rest."""
+    title = f"{unit} earned in {window_days} days"
+    if top <= 8 * high:
+        scale = alt.Scale(type="sqrt", domainMin=0)
+        return alt.Y("value:Q", title=f"{title} (square-root scale)", scale=scale, axis=alt.Axis(tickCount=6))
+    ticks = [0.0, *(10.0**power for power in range(1, 13) if middle / 10 <= 10.0**power <= top)]
+    scale = alt.Scale(type="symlog", constant=max(middle / 10, 1), domainMin=0)
+    return alt.Y("value:Q", title=f"{title} (logarithmic scale)", scale=scale, axis=alt.Axis(values=ticks, format=",d"))
+
+
 def value_scatter(
     plane: pl.DataFrame, about: About, cuts: ValueClusters, unit: Value, window_days: int, of_customers: int
 ) -> Chart:
@@ -50,15 +61,10 @@ def value_scatter(
         scale=alt.Scale(domain=[0, right], nice=False),
         axis=alt.Axis(tickMinStep=1, tickCount=7),
     )
-    value = alt.Y(
-        "value:Q",
-        title=f"{unit.unit} earned in {window_days} days (square-root scale)",
-        scale=alt.Scale(type="sqrt", domainMin=0),
-        axis=alt.Axis(tickCount=6),
-    )
+    value = _value_axis(unit.unit, window_days, top, cuts.middle_value / scale, cuts.high_value / scale)
     points = (
         alt.Chart(rows)
-        .mark_point(opacity=0.55, size=36)
+        .mark_point(opacity=0.8, size=36)
         .encode(
             days,
             value,
