@@ -6,8 +6,11 @@ from datetime import date
 import polars as pl
 import pytest
 
+from fiel.core import Core
 from fiel.features.published import CLUSTER_LABELS, DIFFERENCES, STAGE_LABELS, published_features, to_published
-from fiel.program import STAGES
+from fiel.features.snapshot import build_snapshots
+from fiel.program import STAGES, load_program
+from fiel.settings import Settings
 from fiel.tables import CLUSTERS, TABLES
 
 
@@ -97,3 +100,17 @@ def test_a_snapshot_is_given_back_in_published_names_signs_and_labels() -> None:
             "descLifeCycleD28": None,
         },
     ]
+
+
+def test_every_one_of_our_names_is_in_a_snapshot_of_the_simulated_program(simulated) -> None:
+    as_of = date(2025, 8, 1)
+    program = load_program("teomewhy", Settings())
+    snapshot = dict(build_snapshots(Core.open(simulated.lake), [as_of], program))[as_of]["feat_snapshot"]
+    ours = set(published_features().get_column("ours"))
+    of_courses = {name for name in ours if name.startswith("course_share_")}
+    assert ours - of_courses <= set(snapshot.columns)
+    assert of_courses & set(snapshot.columns), "the simulated courses are named like the real ones"
+    published = to_published(snapshot)
+    assert published.height == snapshot.height
+    assert published.width == 2 + published_features().filter(pl.col("ours").is_in(snapshot.columns)).height
+    assert published.get_column("qtdePontosNegVida").max() <= 0
