@@ -1,7 +1,7 @@
 """The CatBoost classifier: how a frame becomes its input, how a recipe is fitted, what its bytes are.
 
 Equal recipes on equal rows give equal trees and equal bytes: seed and threads are part of the recipe, rows are sorted,
-and the two fields of the artifact that name the moment (guid, time stamp) are blanked (docs/decisions/007).
+and the two fields of the artifact that name the moment (guid, time stamp) are blanked (docs/models.md).
 """
 
 from __future__ import annotations

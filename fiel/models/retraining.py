@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from catboost import CatBoostClassifier
 
-from fiel.errors import CohortError
+from fiel.errors import CohortError, SchemaError
 from fiel.features.snapshot import model_features
 from fiel.models import classifier
 from fiel.models.calibration import (
@@ -31,7 +31,7 @@ from fiel.models.calibration import (
     cohort_spread,
     fit_sigmoid,
 )
-from fiel.models.classifier import Recipe, base_recipe
+from fiel.models.classifier import DEFAULT_PARAMS, Recipe, base_recipe
 from fiel.models.cohorts import CohortSplit
 from fiel.models.drift import psi, psi_inputs
 from fiel.models.evaluation import Evaluation, evaluate
@@ -157,8 +157,14 @@ def refit(recipe_json: dict[str, Any], rows: pl.DataFrame) -> CatBoostClassifier
 def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSplit) -> pl.DataFrame:
     """Rows of the population in the cohorts of `split`, with their label, sorted by as_of and customer.
 
-    CohortError names cohorts without a row.
+    CohortError names cohorts without a row, SchemaError columns that every model is judged by.
     """
+    lacking = [name for name in ("stage", "age_days", "in_population") if name not in snapshots.columns]
+    if lacking:
+        raise SchemaError(
+            f"the snapshots lack {', '.join(lacking)}: features.groups in the program file has to hold activity and "
+            "life_cycle, because models are compared with the stage rule and judged by stage and age"
+        )
     rows = (
         snapshots.filter(pl.col("in_population"), pl.col("as_of").is_in(split.dates))
         .join(labels, on=["customer_id", "as_of"], how="inner")
@@ -222,7 +228,13 @@ def procedure_digest(program: Program) -> str:
     """
     rules = program.training.model_dump(mode="json", exclude={"threads"})
     parts = program.digest("target", "life_cycle", "features", "value_clusters", "parts_of_day", "operator_events")
-    content = {"procedure": PROCEDURE, "program": parts, "training": rules, "space": SEARCH_SPACE}
+    content = {
+        "procedure": PROCEDURE,
+        "program": parts,
+        "training": rules,
+        "space": SEARCH_SPACE,
+        "default": DEFAULT_PARAMS,
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fiel.errors import CohortError
+from fiel.errors import CohortError, SchemaError
 from fiel.models import classifier
 from fiel.models.retraining import PREDICTION_COLUMNS, Learned, procedure_digest, refit, train, training_rows
 from fiel.program import Break, Program
@@ -140,6 +140,11 @@ def test_one_class_out_of_time_is_reported() -> None:
 def test_what_cannot_be_learned_is_refused(snapshots: pl.DataFrame, labels: pl.DataFrame, says: str) -> None:
     with pytest.raises(CohortError, match=says):
         learned(labels, snapshots=snapshots)
+
+
+def test_snapshots_without_a_stage_are_refused() -> None:
+    with pytest.raises(SchemaError, match=r"lack stage: features.groups"):
+        learned(snapshots=SNAPSHOTS.drop("stage"))
 
 
 @pytest.mark.parametrize(
