@@ -55,12 +55,16 @@ class CalibrationCheck:
 class CohortSpread:
     """Standard deviations, between cohorts, of calibration slope and intercept (log odds), beyond chance.
 
-    `degrees` of freedom: cohorts less parts of the data that they were compared in.
+    `degrees` of freedom: cohorts less parts of the data that they were compared in; 0 where the spread is assumed.
     """
 
     slope_sd: float
     intercept_sd: float
     degrees: int
+
+
+ASSUMED_SPREAD = CohortSpread(slope_sd=0.1, intercept_sd=0.35, degrees=0)
+"""The spread where there are too few cohorts to measure it: about what the real months of teomewhy show."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def check_calibration(
     ones = np.ones((rows, 1))
 
     def interval(fitted: Fit | None, place: int, sd: float = 0.0) -> Interval | None:
-        return _interval(fitted, place, confidence, sd**2 / cohorts, apart.degrees if sd > 0 else None)
+        return _interval(fitted, place, confidence, sd**2 / cohorts, apart.degrees if apart.degrees else None)
 
     intercept = interval(_fit(ones, labels, owner, offset=raw), 0, apart.intercept_sd)
     if np.ptp(raw) == 0:
@@ -172,7 +176,8 @@ def cohort_spread(unseen: pl.DataFrame) -> CohortSpread:
 
     `unseen` has part, as_of, customer_id, label and raw log odds. Cohorts are compared within their part (folds,
     validation), so that a shift that lasts from one part to the next is not taken for the luck of single months. By
-    moments: the variance within parts less the mean of the cohorts' own variances; 0 below two degrees of freedom.
+    moments: the variance within parts less the mean of the cohorts' own variances. Below two degrees of freedom
+    nothing can be measured and ASSUMED_SPREAD is returned: one month alone cannot say whether it is off or the model.
     """
     parts: list[str] = []
     slopes: list[Fit | None] = []
@@ -186,6 +191,8 @@ def cohort_spread(unseen: pl.DataFrame) -> CohortSpread:
             intercepts.append(_fit(ones, labels, owner, offset=raw))
             slopes.append(_fit(np.column_stack([ones, raw]), labels, owner))
     degrees = len(parts) - len(set(parts))
+    if degrees < 2:
+        return ASSUMED_SPREAD
     return CohortSpread(_between(parts, slopes, 1), _between(parts, intercepts, 0), degrees)
 
 
@@ -199,9 +206,7 @@ def _between(parts: list[str], fitted: list[Fit | None], place: int) -> float:
         schema={"part": pl.String(), "value": pl.Float64(), "variance": pl.Float64()},
         orient="row",
     )
-    degrees = found.height - found["part"].n_unique()
-    if degrees < 2:
-        return 0.0
+    degrees = max(1, found.height - found["part"].n_unique())
     squares = found.select(((pl.col("value") - pl.col("value").mean().over("part")) ** 2).sum()).item()
     return float(np.sqrt(max(0.0, squares / degrees - float(found["variance"].to_numpy().mean()))))
 

@@ -115,7 +115,8 @@ class _Trial:
 def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search:
     """The best recipe that starts from `base`, judged on folds inside `frame` (train only: features, as_of, label).
 
-    Optional groups are dropped first if the folds do better without them; then `training.search_trials` parameter
+    Optional groups are dropped first if the folds do better without them, and where folds by customer cannot tell:
+    features that are the same for everyone only name the cohort then. After that `training.search_trials` parameter
     sets are tried (0 keeps the defaults). Seeded: equal rows give an equal search. CohortError when no fold holds
     both classes and neither does train.
     """
@@ -133,7 +134,8 @@ def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search
         if columns and len(columns) < len(best.recipe.features):
             without = _try(f"without {group}", best.recipe.without(columns), folds)
             tried.append(without)
-            if without.log_loss <= best.log_loss:
+            unjudged = folds[0].kind == "customer" and not GROUPS[group].per_customer
+            if unjudged or without.log_loss <= best.log_loss:
                 best = without
                 dropped.append(group)
     tried.extend(_trials(best.recipe, folds, program))

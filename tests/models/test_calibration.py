@@ -6,7 +6,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from fiel.models.calibration import (
-    CohortSpread,
+    ASSUMED_SPREAD,
     Sigmoid,
     check_calibration,
     cohort_spread,
@@ -96,7 +96,16 @@ def test_months_that_are_alike_have_no_spread() -> None:
         {"part": "folds", "as_of": month, "customer_id": CUSTOMERS, "label": drawn(1.0, 0.0), "raw": RAW}
     )
     assert cohort_spread(unseen).intercept_sd < 0.1
-    assert cohort_spread(unseen.filter(pl.col("as_of") < 2)) == CohortSpread(0.0, 0.0, 1)
+    assert cohort_spread(unseen.filter(pl.col("as_of") < 2)) == ASSUMED_SPREAD
+
+
+def test_one_month_alone_cannot_say_whether_it_is_off_or_the_model() -> None:
+    labels = drawn(1.0, 0.4)
+    unseen = pl.DataFrame({"part": "valid", "as_of": 1, "customer_id": CUSTOMERS, "label": labels, "raw": RAW})
+    spread = cohort_spread(unseen)
+    check = check_calibration(labels, RAW, CUSTOMERS, confidence=0.95, spread=spread)
+    assert check.holds
+    assert fit_sigmoid(check, labels, RAW).is_identity
 
 
 def test_a_shift_that_lasts_is_not_taken_for_months_that_differ() -> None:

@@ -80,6 +80,15 @@ def test_a_train_too_short_for_its_horizon_is_judged_by_customer() -> None:
     assert found.judged.height == one_month.height
 
 
+def test_folds_by_customer_cannot_speak_for_what_all_customers_share() -> None:
+    """A calendar feature would only name the cohort, whose target rate such folds know."""
+    two_months = ROWS.filter(pl.col("as_of").is_in(frames.MONTHS[:2]))
+    rules = frames.program(target={"horizon_days": 90})
+    found = searched(two_months, rules)
+    assert found.folds["kind"].unique().to_list() == ["customer"]
+    assert found.dropped_groups == ("calendar",)
+
+
 def test_without_any_fold_of_both_classes_the_trees_are_fixed() -> None:
     rows = ROWS.filter(pl.col("as_of") == frames.MONTHS[0]).with_columns(
         label=pl.when(pl.int_range(pl.len()) == 5).then(1).otherwise(0).cast(pl.Int8)
