@@ -40,7 +40,9 @@ def run_demo(program: str, folder: Path, customers: int, seed: int) -> None:
 
     result = watched("loyalty", {"program": program, "source": str(source), "as_of": "latest"})
     show_summary("loyalty", program, result, simulated=True)
-    typer.echo(f"\nThe whole demo took {perf_counter() - started:.0f} s.")
+    typer.echo(f"\nThe whole demo took {perf_counter() - started:.0f} s. Look around:")
+    typer.echo(f"  FIEL_LAKE={os.environ['FIEL_LAKE']} .venv/bin/fiel status {program}")
+    typer.echo("  make serve-mlflow, then http://127.0.0.1:5000")
 
 
 def _programs(program: str, folder: Path) -> Path:

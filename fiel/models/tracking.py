@@ -34,7 +34,7 @@ PARAMS_A_CALL = 100
 METRICS_A_CALL = 1_000
 PARAM_LENGTH = 6_000
 
-_FLUENT = threading.Lock()
+_FLUENT = threading.RLock()
 
 
 class Tracking:
@@ -105,8 +105,11 @@ class Tracking:
     @contextmanager
     def download(self, address: str) -> Iterator[Path]:
         """A temporary folder with the artifacts at `address`."""
+        mlflow = _mlflow()
         with tempfile.TemporaryDirectory() as folder:
-            found = _mlflow().artifacts.download_artifacts(address, dst_path=folder, tracking_uri=self.uri)
+            with _FLUENT:
+                mlflow.set_tracking_uri(self.uri)  # `models:/` addresses are resolved against the process's own
+                found = mlflow.artifacts.download_artifacts(address, dst_path=folder, tracking_uri=self.uri)
             yield Path(found)
 
     @contextmanager

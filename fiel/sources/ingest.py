@@ -26,9 +26,7 @@ from fiel.sources.reading import ENDINGS
 from fiel.sources.rules import Sieve
 from fiel.sources.version import SourcePart, SourceVersion
 from fiel.tables import CORE_TABLES, TABLES
-
-CODE_VERSION = "1"
-"""Raised whenever this code makes other core tables of the same source version and program."""
+from fiel.version import code_version
 
 _RULES = ("day_time_zone", "source", "value", "operator_events", "parts_of_day", "courses_undated_until")
 """Parts of a program that decide what the core tables are."""
@@ -72,8 +70,12 @@ def resolve(
 
 
 def fingerprint(program: Program, version: SourceVersion) -> str:
-    """Digest of everything that decides the core tables: `RULES-VERSION`, 16 hex digits each."""
-    return f"{_rules_digest(program)}-{hashlib.sha256(version.version.encode()).hexdigest()[:16]}"
+    """Digest of everything that decides the core tables: `RULES-VERSION`, 16 hex digits each.
+
+    The second part covers the code too, so that the same files are read anew after an update of Fiel.
+    """
+    made_by = f"{version.version} {code_version()}"
+    return f"{_rules_digest(program)}-{hashlib.sha256(made_by.encode()).hexdigest()[:16]}"
 
 
 def land(version: SourceVersion, lake: Lake, patience: kaggle.Patience | None = None) -> str:
@@ -193,9 +195,9 @@ def _wanted(program: Program) -> Wanted:
 
 
 def _rules_digest(program: Program) -> str:
-    """Digest of the code version and of the parts of the program that decide the core tables."""
+    """Digest of the parts of the program that decide the core tables."""
     grants = sorted(bucket.product for bucket in program.incentive.buckets)
-    content = [CODE_VERSION, program.digest(*_RULES), sorted(program.target.live_origins), grants]
+    content = [program.digest(*_RULES), sorted(program.target.live_origins), grants]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

@@ -198,6 +198,19 @@ def test_nothing_is_written_to_the_terminal(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
+def test_another_process_finds_the_champion(tmp_path: Path) -> None:
+    """A process that only loads has set no tracking address of its own."""
+    log = (
+        "import sys; from pathlib import Path; from tests.models import worlds; "
+        "from fiel.models.registry import Registry; "
+        "r = Registry(worlds.settings(Path(sys.argv[1])), worlds.program()); "
+    )
+    for code in ("r.set_alias('champion', r.log_training(worlds.training()).version)", "print(r.champion().kind)"):
+        done = subprocess.run([sys.executable, "-c", log + code, str(tmp_path)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "catboost"
+
+
 def test_artifacts_can_live_on_s3(s3_bucket: str, empty_mlflow: Path, tmp_path: Path) -> None:
     shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     settings = Settings(
