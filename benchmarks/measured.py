@@ -14,10 +14,10 @@ from typing import Any
 
 def report(result: Callable[[], dict[str, Any]]) -> None:
     """Run `result` in this process and print its time, its peak memory and what it returned, as JSON."""
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     content = result()
-    seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak_mb": peak_memory_mb(), **content}))
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mb": peak_memory_mb(), **content}))
 
 
 def peak_memory_mb() -> float:
@@ -27,7 +27,7 @@ def peak_memory_mb() -> float:
 
 
 def measured(script: str, sides: tuple[str, ...], repeats: int, *arguments: str) -> dict[str, dict[str, Any]]:
-    """Each side's median seconds, largest peak memory (MB) and last result; sides take turns within each repeat."""
+    """Each side's median seconds (wall and processor), largest peak memory (MB) and last result; sides take turns within each repeat."""
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     for _ in range(repeats):
         for side in sides:
@@ -38,6 +38,7 @@ def measured(script: str, sides: tuple[str, ...], repeats: int, *arguments: str)
         side: found[-1]
         | {
             "seconds": statistics.median(run["seconds"] for run in found),
+            "cpu_seconds": statistics.median(run["cpu_seconds"] for run in found),
             "peak_mb": max(run["peak_mb"] for run in found),
         }
         for side, found in runs.items()

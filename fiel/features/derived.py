@@ -50,16 +50,13 @@ def prepared(
     as_of is left. `ids.gather(position)` gives the id back. It serves these `as_of_dates` and no others: days that
     none of them tells apart are added up.
     """
-    days = core["customer_days"].filter(pl.col("day") < max(as_of_dates))
-    ids = days.select(pl.col("customer_id").unique().sort()).collect(engine="streaming").to_series()
+    days, ids = _with_positions(core["customer_days"].filter(pl.col("day") < max(as_of_dates)))
     codes = pl.LazyFrame({"customer_id": ids, "code": pl.int_range(len(ids), dtype=pl.UInt32, eager=True)})
 
     def coded(frame: pl.LazyFrame) -> pl.LazyFrame:
         return frame.join(codes, on="customer_id", how="inner").with_columns(customer_id=pl.col("code")).drop("code")
 
-    tables = dict(core.tables)
-    tables["customer_days"] = coded(days).sort("customer_id", "day").collect(engine="streaming").lazy()
-    tables["links"] = coded(core["links"])
+    tables = core.tables | {"customer_days": days.lazy(), "links": coded(core["links"])}
     found = replace(core, tables=tables)
     for name in needs:
         if name == "life_totals":
@@ -70,3 +67,18 @@ def prepared(
         else:
             tables[name] = DERIVED[name](found, program).collect(engine="streaming").lazy()
     return found, ids
+
+
+def _with_positions(customer_days: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Customer-days by customer and day, each customer as its position in the series of their ids, and that series.
+
+    The lake keeps them in this order, and to see that is cheaper than to sort or to look every id up.
+    """
+    customer, day = pl.col("customer_id"), pl.col("day")
+    days = customer_days.collect(engine="streaming")
+    follows = (customer > customer.shift()) | ((customer == customer.shift()) & (day > day.shift()))
+    if not days.select(follows.all()).item():
+        days = days.sort("customer_id", "day")
+    is_first = days.select(customer.ne_missing(customer.shift())).to_series()
+    positions = (is_first.cum_sum() - 1).cast(pl.UInt32)
+    return days.with_columns(customer_id=positions), days["customer_id"].filter(is_first)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from fiel.features.customer_days import customer_days, local_hour
+from fiel.features.customer_days import _only_utc_offset, collected_customer_days, customer_days, local_hour
+from fiel.features.ranges import day_ranges
 from fiel.tables import TABLES
 
 from .frames import TEOMEWHY, core_of, event, program, table
@@ -85,3 +89,49 @@ def test_hours_follow_the_zone_through_a_change_of_clocks() -> None:
 def test_the_core_of_the_tests_is_built_by_the_same_function() -> None:
     core = core_of([event("ana", "2025-03-01 09:00")])
     assert core["customer_days"].collect().equals(customer_days(core["events"], TEOMEWHY).collect())
+
+
+CLOCKS = [
+    ("America/Sao_Paulo", date(2025, 1, 1), date(2025, 12, 31), timedelta(hours=-3)),
+    ("America/Sao_Paulo", date(2018, 11, 2), date(2018, 11, 2), timedelta(hours=-3)),
+    ("America/Sao_Paulo", date(2018, 11, 3), date(2018, 11, 4), None),
+    ("America/Sao_Paulo", date(2018, 11, 5), date(2019, 2, 15), timedelta(hours=-2)),
+    ("America/Sao_Paulo", date(2019, 2, 16), date(2019, 2, 16), None),
+    ("Europe/Lisbon", date(2025, 3, 28), date(2025, 3, 28), timedelta(0)),
+    ("Europe/Lisbon", date(2025, 3, 30), date(2025, 3, 30), None),
+    ("Asia/Kolkata", date(2025, 3, 29), date(2025, 3, 30), timedelta(hours=5, minutes=30)),
+    ("UTC", date(2025, 3, 29), date(2025, 3, 30), timedelta(0)),
+]
+
+
+@pytest.mark.parametrize(("zone", "first", "last", "offset"), CLOCKS)
+def test_one_offset_is_used_only_where_the_clocks_do_not_change(
+    zone: str, first: date, last: date, offset: timedelta | None
+) -> None:
+    assert _only_utc_offset(ZoneInfo(zone), first, last) == offset
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(["America/Sao_Paulo", "Europe/Lisbon", "Asia/Kolkata", "Pacific/Apia", "UTC"]),
+    st.lists(st.datetimes(datetime(2011, 1, 1), datetime(2025, 12, 31)), min_size=1, max_size=8),
+)
+def test_a_range_of_days_at_a_time_gives_the_same_customer_days(zone: str, instants: list[datetime]) -> None:
+    local = [at.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(zone)) for at in instants]
+    events = table(
+        "events",
+        [
+            event("ana", "2025-01-01 00:00", event_id=str(n), occurred_at=at, day=there.date())
+            for n, (at, there) in enumerate(zip(instants, local, strict=True))
+        ],
+    ).lazy()
+    chosen = program(day_time_zone=zone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(day_ranges, "__defaults__", ((), 2))
+        found = collected_customer_days(events, chosen)
+    assert found.equals(customer_days(events, chosen).collect().sort("customer_id", "day"))
+    assert found["transactions_morning"].sum() == sum(7 <= there.hour <= 11 for there in local)
+
+
+def test_no_events_no_customer_days() -> None:
+    TABLES["core_customer_days"].check(collected_customer_days(table("events", []).lazy(), TEOMEWHY).schema)
