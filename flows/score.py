@@ -10,6 +10,7 @@ from typing import Any
 
 from prefect import flow
 
+from fiel.models.scoring import ReasonsFor
 from tasks.clock import newer_as_of, resolve_as_of
 from tasks.features import build_features
 from tasks.score import announce_scores, measure_quality, score_customers
@@ -17,7 +18,7 @@ from tasks.skipping import skipped
 
 
 @flow(name="score")
-def score(program: str = "teomewhy", as_of: str | None = None, reasons: str = "granted") -> Any:
+def score(program: str = "teomewhy", as_of: str | None = None, reasons: ReasonsFor = "granted") -> Any:
     """Score one as_of, mirror the scores into the store, and measure earlier scores whose outcome is known by now.
 
     Args:

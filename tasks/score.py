@@ -6,8 +6,6 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from fiel.models.quality import realised_quality
-from fiel.models.scoring import score
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -15,13 +13,15 @@ from prefect.logging import get_run_logger
 
 from fiel.core import Core
 from fiel.models.labels import is_matured, outcome
+from fiel.models.quality import realised_quality
+from fiel.models.scoring import ReasonsFor, score
 from fiel.reports.tables import markdown_table
 from tasks.artifacts import leave_markdown
 from tasks.context import opened
 
 
 @task(name="score", cache_policy=NO_CACHE)
-def score_customers(program: str, as_of: date, reasons: str) -> dict[str, Any]:
+def score_customers(program: str, as_of: date, reasons: ReasonsFor) -> dict[str, Any]:
     """Score every customer of the snapshot with the champion; counts by stage and the model that did it."""
     with opened(program) as context:
         core = Core.open(context.lake)

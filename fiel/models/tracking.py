@@ -30,6 +30,9 @@ QUIET = {
 }
 """Environment defaults of MLflow (a set variable wins): no telemetry, and two retries instead of minutes of them."""
 
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Makes the UI open an experiment on its training runs, not on the traces of a chat."""
+
 PARAMS_A_CALL = 100
 METRICS_A_CALL = 1_000
 PARAM_LENGTH = 6_000
@@ -61,7 +64,7 @@ class Tracking:
         if found is None:
             location = f"{self.artifact_root.rstrip('/')}/{self.experiment}" if self.artifact_root else None
             try:
-                return str(self.client.create_experiment(self.experiment, artifact_location=location))
+                return str(self.client.create_experiment(self.experiment, artifact_location=location, tags=KIND))
             except _mlflow().exceptions.MlflowException:
                 found = self.client.get_experiment_by_name(self.experiment)
                 if found is None:
