@@ -27,7 +27,10 @@ def peak_memory_mb() -> float:
 
 
 def measured(script: str, sides: tuple[str, ...], repeats: int, *arguments: str) -> dict[str, dict[str, Any]]:
-    """Each side's median seconds (wall and processor), largest peak memory (MB) and last result; sides take turns within each repeat."""
+    """Each side's median seconds (wall and processor), largest peak memory (MB) and last result.
+
+    Sides take turns within each repeat, so that both meet the same weather.
+    """
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     for _ in range(repeats):
         for side in sides:

@@ -15,7 +15,8 @@ from datetime import date
 import polars as pl
 
 from fiel.core import Core
-from fiel.features.spans import spans_of_visits, visits
+from fiel.features.positions import with_positions
+from fiel.features.spans import spans_of_visits, visits, visits_in_order
 from fiel.features.totals import life_totals, merged_day_totals, merged_line_totals
 from fiel.program import Program
 
@@ -50,7 +51,7 @@ def prepared(
     as_of is left. `ids.gather(position)` gives the id back. It serves these `as_of_dates` and no others: days that
     none of them tells apart are added up.
     """
-    days, ids = _with_positions(core["customer_days"].filter(pl.col("day") < max(as_of_dates)))
+    days, ids = with_positions(core["customer_days"].filter(pl.col("day") < max(as_of_dates)))
     codes = pl.LazyFrame({"customer_id": ids, "code": pl.int_range(len(ids), dtype=pl.UInt32, eager=True)})
 
     def coded(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -64,21 +65,8 @@ def prepared(
             of_lines = (coded(part) for part in merged_line_totals(core, as_of_dates, program))
             parts = [part.collect(engine="streaming") for part in itertools.chain(of_days, of_lines)]
             tables[name] = pl.concat(parts, how="diagonal").lazy()
+        elif name == "visits":
+            tables[name] = visits_in_order(days.lazy()).collect(engine="streaming").lazy()
         else:
             tables[name] = DERIVED[name](found, program).collect(engine="streaming").lazy()
     return found, ids
-
-
-def _with_positions(customer_days: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Customer-days by customer and day, each customer as its position in the series of their ids, and that series.
-
-    The lake keeps them in this order, and to see that is cheaper than to sort or to look every id up.
-    """
-    customer, day = pl.col("customer_id"), pl.col("day")
-    days = customer_days.collect(engine="streaming")
-    follows = (customer > customer.shift()) | ((customer == customer.shift()) & (day > day.shift()))
-    if not days.select(follows.all()).item():
-        days = days.sort("customer_id", "day")
-    is_first = days.select(customer.ne_missing(customer.shift())).to_series()
-    positions = (is_first.cum_sum() - 1).cast(pl.UInt32)
-    return days.with_columns(customer_id=positions), days["customer_id"].filter(is_first)

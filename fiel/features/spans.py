@@ -18,6 +18,7 @@ from datetime import date
 
 import polars as pl
 
+from fiel.features.positions import with_positions
 from fiel.program import LifeCycle, Program
 
 
@@ -58,17 +59,18 @@ def visits(customer_days: pl.LazyFrame) -> pl.LazyFrame:
     Sorted by customer and day. At any as_of exactly one row of a customer who was active before it holds
     `day < as_of <= next_day` (next_day null counts): the visit that the customer's stage at as_of goes back to.
     """
+    return visits_in_order(customer_days.select("customer_id", "day").sort("customer_id", "day"))
+
+
+def visits_in_order(customer_days: pl.LazyFrame) -> pl.LazyFrame:
+    """`visits` of customer-days that are sorted by customer and day already."""
     customer, day = pl.col("customer_id"), pl.col("day")
     is_first = customer.ne_missing(customer.shift(1))
     is_last = customer.ne_missing(customer.shift(-1))
-    return (
-        customer_days.select("customer_id", "day")
-        .sort("customer_id", "day")
-        .with_columns(
-            previous_day=pl.when(~is_first).then(day.shift(1)),
-            next_day=pl.when(~is_last).then(day.shift(-1)),
-            first_day=pl.when(is_first).then(day).forward_fill(),
-        )
+    return customer_days.select("customer_id", "day").with_columns(
+        previous_day=pl.when(~is_first).then(day.shift(1)),
+        next_day=pl.when(~is_last).then(day.shift(-1)),
+        first_day=pl.when(is_first).then(day).forward_fill(),
     )
 
 
@@ -88,39 +90,47 @@ def life_cycle_spans(customer_days: pl.LazyFrame, program: Program) -> pl.LazyFr
 
     A customer is in `stage` at every as_of from `first_as_of` to `last_as_of`, inclusive. The spans of a customer
     begin on the day after the first active day, follow each other without gap or overlap, differ in stage from one
-    to the next, and the last is open (null). Needs columns customer_id and day, one row for each active day.
+    to the next, and the last is open (null). Needs columns customer_id and day, one row for each active day; they are
+    read at once.
     """
-    return spans_of_visits(visits(customer_days), program)
+    days, ids = with_positions(customer_days.select("customer_id", "day"))
+    spans = spans_of_visits(visits_in_order(days.lazy()), program)
+    return spans.with_columns(customer_id=pl.lit(ids).gather(pl.col("customer_id")))
 
 
 def spans_of_visits(visits: pl.LazyFrame, program: Program) -> pl.LazyFrame:
-    """Life-cycle spans (see life_cycle_spans) of a frame made by `visits`."""
+    """Life-cycle spans (see life_cycle_spans) of a frame made by `visits`.
+
+    A visit's time, until the next one, falls into five stretches of recency (one may be empty), each with one stage;
+    neighbours of equal stage are put together.
+    """
     customer, stage = pl.col("customer_id"), pl.col("stage")
     since_first = (pl.col("day") - pl.col("first_day")).dt.total_days()
     until_next = (pl.col("next_day") - pl.col("day")).dt.total_days()
     limits = stage_limits(since_first, program.life_cycle)
     starts = [pl.lit(1, pl.Int64), *(limit + 1 for limit in limits)]
     ends = [*limits, pl.lit(None, pl.Int64)]
-    pieces = [
-        pl.when((start <= end).fill_null(True) & (start <= until_next).fill_null(True)).then(start)
-        for start, end in zip(starts, ends, strict=True)
-    ]
-    next_first = pl.when(customer == customer.shift(-1)).then(pl.col("first_as_of").shift(-1))
-    return (
-        visits.select(
+    numbered = visits.with_row_index("visit")
+    stretches = [
+        numbered.filter((start <= end).fill_null(value=True), (start <= until_next).fill_null(value=True)).select(
             "customer_id",
             "day",
+            order=pl.col("visit").cast(pl.Int64) * len(starts) + position,
             since_first=since_first,
             gap=(pl.col("day") - pl.col("previous_day")).dt.total_days(),
-            recency=pl.concat_list(pieces).list.drop_nulls(),
+            recency=start,
         )
-        .explode("recency")
+        for position, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+    age, recency = pl.col("since_first") + pl.col("recency"), pl.col("recency")
+    next_first = pl.when(customer == customer.shift(-1)).then(pl.col("first_as_of").shift(-1))
+    return (
+        pl.concat(stretches)
+        .sort("order")
         .select(
             "customer_id",
-            first_as_of=pl.col("day") + pl.duration(days=pl.col("recency")),
-            stage=stage_expr(
-                pl.col("since_first") + pl.col("recency"), pl.col("recency"), pl.col("gap"), program.life_cycle
-            ),
+            first_as_of=pl.col("day") + pl.duration(days=recency),
+            stage=stage_expr(age, recency, pl.col("gap"), program.life_cycle),
         )
         .filter(customer.ne_missing(customer.shift(1)) | stage.ne_missing(stage.shift(1)))
         .select("customer_id", "first_as_of", last_as_of=next_first - pl.duration(days=1), stage="stage")
