@@ -1,0 +1,1 @@
+"""Speed and size, as ratios to a peer in the same run. `make bench` runs all of them."""
