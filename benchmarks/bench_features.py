@@ -92,7 +92,7 @@ def main() -> None:
         run_side(chosen.side, chosen.folder)
         return
     times: list[tuple[int, float]] = []
-    print(f"{'events':>12} {'side':>8} {'seconds':>8} {'events/s':>12} {'peak MB':>8}  against DuckDB")
+    print(f"{'events':>12} {'side':>8} {'seconds':>8} {'cpu s':>8} {'events/s':>12} {'peak MB':>8}  against DuckDB")
     for share in (10, 1):
         events, customers = chosen.events // share, chosen.customers // share
         with tempfile.TemporaryDirectory() as name:
@@ -102,8 +102,8 @@ def main() -> None:
         for side, run in found.items():
             ratio = run["seconds"] / found["duckdb"]["seconds"]
             speed = events / run["seconds"]
-            line = f"{events:>12,} {side:>8} {run['seconds']:>8.2f} {speed:>12,.0f} {run['peak_mb']:>8,.0f}"
-            print(f"{line}  {ratio:.2f} x", flush=True)
+            line = f"{events:>12,} {side:>8} {run['seconds']:>8.2f} {run['cpu_seconds']:>8.2f} {speed:>12,.0f}"
+            print(f"{line} {run['peak_mb']:>8,.0f}  {ratio:.2f} x", flush=True)
         times.append((events, found["fiel"]["seconds"]))
         if rows is not None:
             print(f"{'':>12} both sides agree on the sum of every column of {rows:,} rows")
