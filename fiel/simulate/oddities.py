@@ -88,7 +88,7 @@ def break_study(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     serial = "idCursoEpisodioCompleto"
     if table != "cursos_episodios_completos" or frame.height < _LEAST_ROWS or frame[serial][0] != 1:
         return frame
-    unnumbered = frame.head(1).with_columns(
+    unnumbered = frame.slice(_LEAST_ROWS - 1, 1).with_columns(
         pl.lit(0, frame.schema[serial]).alias(serial), descSlugCursoEpisodio=pl.lit("ep-")
     )
     return pl.concat([frame, unnumbered])

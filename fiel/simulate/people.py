@@ -22,20 +22,22 @@ COURSES_FROM = day_number(date(2025, 2, 4))  # the course platform's first day
 
 # One column for each type: drop-in, casual, regular, core. Fitted by random search to the published month-ends and
 # daily actives: stage mix, loyal share by stage, active days, spans of activity.
-_TYPE_SHARE = np.array([0.696, 0.184, 0.105, 0.015])
-_LOG_ODDS = np.array([-3.19, -0.08, 1.21, 2.78])
-_LOG_ODDS_SPREAD = np.array([0.7106, 0.7464, 0.6778, 0.7077])
-_LEAVE_WEEKLY = np.array([0.0704, 0.1965, 0.0824, 0.0566])
-_LEAVE_EARLY = np.array([0.3139, 0.2743, 0.1587, 0.017])  # in the week after the first
-_RETURN_WEEKLY = np.array([0.0025, 0.0171, 0.0069, 0.0253])
-_STAYS_AFTER_RETURN = np.array([0.0717, 0.0954, 0.2851, 0.8173])
-_WAVE_SHIFT = 0.146  # who comes with a wave is more often a drop-in
-_LAUNCH_SHIFT = 0.55  # who was there at the launch is less often one
+_TYPE_SHARE = np.array([0.573, 0.319, 0.097, 0.011])
+_LOG_ODDS = np.array([-3.16, -0.65, 0.98, 2.79])
+_LOG_ODDS_SPREAD = np.array([0.3718, 0.4317, 1.0965, 0.241])
+_LEAVE_WEEKLY = np.array([0.0419, 0.4844, 0.0369, 0.0708])
+_LEAVE_EARLY = np.array([0.233, 0.1405, 0.1328, 0.019])  # more in the first weeks
+_EARLY_WEEKS = 3
+_LEAVE_SPREAD = 0.711  # of the log, within a type
+_RETURN_WEEKLY = np.array([0.0029, 0.0214, 0.0033, 0.0658])
+_STAYS_AFTER_RETURN = np.array([0.0961, 0.0223, 0.0784, 0.5887])
+_WAVE_SHIFT = 0.045  # who comes with a wave is more often a drop-in
+_LAUNCH_SHIFT = 0.707  # who was there at the launch is less often one
 _LAUNCH_DAYS = 20
 _BOND_KEEP = 0.93
-_BOND_ON_LEAVING = 0.934
-_DRIFT_KEEP = 0.841
-_DRIFT_STEP = 0.574
+_BOND_ON_LEAVING = 0.9
+_DRIFT_KEEP = 0.757
+_DRIFT_STEP = 0.767
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def attendance(
     joined = people.day[number]
     kind = person_types(draws, calendar, number, joined)
     usual = _LOG_ODDS[kind] + _LOG_ODDS_SPREAD[kind] * draws.normal("person/log odds", number)
-    leave = _LEAVE_WEEKLY[kind] * np.exp(0.5 * draws.normal("person/leave", number))
+    leave = _LEAVE_WEEKLY[kind] * np.exp(_LEAVE_SPREAD * draws.normal("person/leave", number))
     back = _RETURN_WEEKLY[kind] * np.exp(0.6 * draws.normal("person/back", number))
     engaged = np.zeros(len(number), dtype=bool)
     short = np.zeros(len(number), dtype=bool)  # back for a look only
@@ -147,7 +149,7 @@ def attendance(
         u = draws.uniform("week/state", n, week)
         studying = (studies_from[:known] >= 0) & (monday >= studies_from[:known]) & (monday < studies_from[:known] + 70)
         cold = np.exp(-0.55 * np.clip(drift[:known], -2, 2) - _BOND_ON_LEAVING * bond[:known] - 0.4 * _BOND_ON_LEAVING)
-        early = np.where((joined[:known] + 3) // 7 == week - 1, _LEAVE_EARLY[kind[:known]], 0.0)
+        early = np.where((joined[:known] + 3) // 7 >= week - _EARLY_WEEKS, _LEAVE_EARLY[kind[:known]], 0.0)
         leaving = np.where(short[:known], 0.75, leave[:known] * cold * np.where(studying, 0.6, 1.0) + early)
         returning = back[:known] * (1 + 2.5 * hype) / (1 + away[:known] / 30) * live_days.any()
         stays = draws.uniform("week/stays", n, week) < _STAYS_AFTER_RETURN[kind[:known]]
