@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fiel.errors import SettingsError
+from fiel.simulate import simulator
 from fiel.simulate.teomewhy import Simulation, simulate
 from fiel.simulate.versions import read_table
 from fiel.simulate.write import TABLES
@@ -281,3 +282,10 @@ def test_a_failed_write_leaves_the_earlier_files(tmp_path: Path, monkeypatch: py
         simulate(tmp_path, customers=50, end=date(2024, 3, 10))
     assert [path.read_bytes() for path in made.files] == before
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(made.files)
+
+
+@pytest.mark.parametrize(
+    ("program", "found"), [("teomewhy", simulate), ("no_such_program", None), ("../teomewhy", None)]
+)
+def test_a_program_finds_its_simulator_by_name(program: str, found: object) -> None:
+    assert simulator(program) is found
