@@ -1,0 +1,178 @@
+"""A small world that went through the whole chain once; every case gets a copy of it to spoil."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from fiel.lake import Lake
+from fiel.simulate.teomewhy import simulate
+from tests.bad_input.command import fiel
+from tests.conftest import ROOT
+
+AS_OF = date(2025, 4, 1)
+SHOP_DAYS, SHOP_CUSTOMERS = 330, 20
+QUICK = {"search_trials": 0, "iterations": 20, "cohorts": 7, "threads": 1, "folds": 2}
+MLFLOW_ADDRESSES = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
+
+
+class World:
+    """Two programs in one lake: `teomewhy` with a champion and a paid cycle, and `shop`, an event table, ingested."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        simulate(root / "source", customers=500, end=AS_OF - timedelta(days=1), layout="csv")
+        simulate(root / "database", customers=20, end=AS_OF - timedelta(days=1), layout="sqlite")
+        _write_shop(root / "shop")
+        _write_programs(root / "programs")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FIEL_LAKE", str(root / "lake"))
+            patch.setenv("FIEL_PROGRAMS", str(root / "programs"))
+            assert fiel(f"run loyalty --as-of latest --source {root / 'source'}", patch) == 0
+            assert fiel(f"run ingest --program shop --source {root / 'shop'}", patch) == 0
+
+
+class Place:
+    """One case's copy of the world. What a case spoils is here, and `undo` takes back what was changed outside it."""
+
+    def __init__(self, world: World, root: Path, patch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+        self.root, self.patch, self.request = root, patch, request
+        for name in ("source", "shop", "programs", "lake", "lake.state"):
+            shutil.copytree(world.root / name, root / name)
+        self.database_folder = world.root / "database"
+        self.lake, self.state, self.programs = root / "lake", root / "lake.state", root / "programs"
+        self.source, self.shop = root / "source", root / "shop"
+        self.addresses = {"root": str(root), "source": str(self.source), "shop": str(self.shop)}
+        with closing(sqlite3.connect(self.state / "mlflow.db")) as database, database:
+            for table, column in MLFLOW_ADDRESSES.items():
+                moved = f"UPDATE {table} SET {column} = REPLACE({column}, ?, ?)"  # noqa: S608
+                database.execute(moved, (f"{world.root}/", f"{root}/"))
+        self.setting("FIEL_LAKE", self.lake)
+        self.setting("FIEL_PROGRAMS", self.programs)
+
+    def setting(self, name: str, value: Any) -> None:
+        """Set an environment variable for this case."""
+        self.patch.setenv(name, str(value))
+
+    def program(self, name: str = "teomewhy", **fields: Any) -> None:
+        """Change fields of a program file; `source__separator` is `source.separator`."""
+        path = self.programs / f"{name}.yaml"
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for field, value in fields.items():
+            *above, last = field.split("__")
+            place = content
+            for part in above:
+                place = place[part]
+            place[last] = value
+        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+
+    def fiel(self, line: str) -> None:
+        """Run a command that prepares the case; it has to succeed."""
+        assert fiel(line, self.patch) == 0
+
+    def limit_file_size(self, size: int) -> None:
+        """Let no file grow beyond `size` bytes, as on a disk that is full, until the case ends."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard)))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+    def events(self) -> pl.DataFrame:
+        """The program's events as they are in force."""
+        return Lake(str(self.lake), "teomewhy").read("core_events")
+
+    def rejected(self) -> dict[str, int]:
+        """Rows that are set aside, by `table: rule`."""
+        rows = Lake(str(self.lake), "teomewhy").read("core_rejected").group_by("table_name", "rule").len()
+        return {f"{table}: {rule}": number for table, rule, number in rows.iter_rows()}
+
+
+def state(place: Place, core: bool = True) -> dict[str, Any]:
+    """Everything that bad input has to leave as it was: table versions and rows, files, ledger, models, aliases.
+
+    Left out are raw files, which are kept as received whatever they hold. `core` False leaves out the core tables too.
+    """
+    found: dict[str, Any] = {}
+    if place.lake.is_dir():
+        found |= {name: _sha256(path) for name, path in _files(place.lake) if core or "/core_" not in f"/{name}"}
+    for name, tables in {
+        "store.db": ("promotions", "cycles", "grants", "hold_outs", "deliveries", "score_sets", "scores"),
+        "mlflow.db": ("registered_models", "registered_model_aliases", "model_versions"),
+    }.items():
+        if (place.state / name).is_file():
+            found |= {f"{name} {table}": rows for table, rows in _rows(place.state / name, tables).items()}
+    artifacts = place.state / "mlflow-artifacts"
+    found |= {str(path): _sha256(path) for path in artifacts.rglob("*") if path.is_file() and "/models/" in str(path)}
+    return found
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What differs. A new data file that no version of its table names is no change: readers never see it."""
+    new = {name for name in after.keys() - before.keys() if not name.rpartition("/")[2].startswith("part-")}
+    return sorted(new | {name for name in before if before[name] != after.get(name)})
+
+
+def _files(lake: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(lake.rglob("*")):
+        name = path.relative_to(lake).as_posix()
+        if path.is_file() and name.split("/")[1:2] != ["raw"]:
+            yield name, path
+
+
+def _rows(database: Path, tables: tuple[str, ...]) -> dict[str, Any]:
+    """The rows of those tables; a file that is no database by its bytes."""
+    with closing(sqlite3.connect(database)) as connection:
+        try:
+            known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables if name in known}  # noqa: S608
+        except sqlite3.DatabaseError:
+            return {"bytes": _sha256(database)}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_programs(folder: Path) -> None:
+    folder.mkdir()
+    content = yaml.safe_load((ROOT / "deployments" / "programs" / "teomewhy.yaml").read_text(encoding="utf-8"))
+    content |= {"simulated": True, "training": QUICK, "promotion": {"bootstrap": 50}}
+    content["incentive"]["buckets"] = [{"product": "thanks", "from_prob": 0.1, "to_prob": 1.0, "points": 10}]
+    shop = {
+        "name": "shop",
+        "title": "A shop",
+        "source": {
+            "format": "event_table",
+            "columns": {"customer": "client", "time": "bought_at", "value": "price"},
+            "clock": "data",
+            "last_day_complete": True,
+        },
+        "training": QUICK,
+    }
+    for program in (content, shop):
+        text = yaml.safe_dump(program, allow_unicode=True)
+        (folder / f"{program['name']}.yaml").write_text(text, encoding="utf-8")
+
+
+def _write_shop(folder: Path) -> None:
+    """A shop whose customers come every day, so that each of them is always loyal."""
+    folder.mkdir()
+    first = datetime(2024, 1, 1, 10)
+    days = [first + timedelta(days=n) for n in range(SHOP_DAYS)]
+    rows = [f"c{customer},{day:%Y-%m-%d %H:%M:%S},2.50" for day in days for customer in range(SHOP_CUSTOMERS)]
+    (folder / "sales.csv").write_text("\n".join(["client,bought_at,price", *rows]) + "\n", encoding="utf-8")

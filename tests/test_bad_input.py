@@ -1,0 +1,1116 @@
+"""Bad input, one case a row: what is wrong, the command that meets it, and what it has to say.
+
+Each case spoils a copy of a small world (a champion, a paid cycle, an event table) and runs the real command line. It
+has to end with exit status 1 and one line that names the file, row or field and what to do, and everything that was
+there has to be as it was: table versions and rows, exports, ledger, models, aliases. Rows that are wrong by themselves
+are set aside, counted and shown, and the rest is kept.
+
+`docs/bad-input.md` is made of this table: `python -m tests.test_bad_input` writes it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import click
+import pytest
+
+from fiel.errors import (
+    CohortError,
+    CycleConflictError,
+    FielError,
+    LakeError,
+    NoChampionError,
+    PlanError,
+    ProgramError,
+    RegistryError,
+    RejectShareError,
+    SettingsError,
+    SourceAccessError,
+    SourceError,
+    SourceUnavailableError,
+    StoreError,
+    TimeError,
+)
+from flows.cli import _kind
+from tests.bad_input import spoil as by
+from tests.bad_input.command import fiel
+from tests.bad_input.page import PAGE, page
+from tests.bad_input.spoil import Spoil
+from tests.bad_input.world import Place, World, changed, state
+
+INGEST = "run ingest --source {source}"
+SHOP = "run ingest --program shop --source {shop}"
+LATEST = "--as-of latest"
+LOYAL, COURSES = "source/loyalty-system", "source/education-platform"
+CLIENTS, EVENTS, LINES, PRODUCTS = (
+    f"{LOYAL}/{table}.csv" for table in ("clientes", "transacoes", "transacao_produto", "produtos")
+)
+NEXT_YEARS = f"{date.today().year + 2}-01-01 10:00:00.000"
+ALL = range(1, 1_000_000)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: `what` is wrong, the `command` that meets it, its `error`, what that `says`, and to `do`.
+
+    `says` and `do` are parts of the message. Instead of an error, `aside` are rows that are rejected, by `table: rule`,
+    and the command succeeds; then `says` and `do` are parts of its summary.
+    """
+
+    what: str
+    spoil: Spoil
+    command: str
+    error: type[Exception] | None
+    says: tuple[str, ...]
+    do: str
+    aside: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The words that the line begins with."""
+        if self.error is None:
+            return "set aside"
+        return _kind(self.error()) if issubclass(self.error, FielError) else "Error"
+
+
+SECTIONS: dict[str, list[Case]] = {
+    "Source files": [
+        Case(
+            "a table is missing",
+            by.gone(PRODUCTS),
+            INGEST,
+            SourceError,
+            ("table produtos of loyalty-system is missing", "looked for it in loyalty-system/database.db"),
+            "Fetch the whole data set",
+        ),
+        Case(
+            "a database without one of its tables",
+            by.database(by.statement(f"{LOYAL}/database.db", "DROP TABLE produtos")),
+            INGEST,
+            SourceError,
+            ("table produtos of loyalty-system is missing", "database.db holds clientes, transac"),
+            "Fetch the whole data set",
+        ),
+        Case(
+            "one of the two data sets is missing",
+            by.gone(COURSES),
+            INGEST,
+            SourceError,
+            ("table cursos of education-platform is missing",),
+            "leave education-platform out of source.kaggle in the program file",
+        ),
+        Case(
+            "a column is missing",
+            by.text(EVENTS, "QtdePontos", "QtdPontos"),
+            INGEST,
+            SourceError,
+            ("transacoes.csv: column QtdePontos", "is missing; there are: "),
+            "did you mean QtdPontos?",
+        ),
+        Case(
+            "a column stands twice",
+            by.text(EVENTS, "QtdePontos", "IdCliente"),
+            INGEST,
+            SourceError,
+            ("transacoes.csv: column IdCliente stands twice in the header",),
+            "rename one",
+        ),
+        Case(
+            "the wrong separator",
+            by.text(EVENTS, ";", "|"),
+            INGEST,
+            SourceError,
+            ("transacoes.csv: column IdTransacao", "read as one single column"),
+            "the separator is probably another than `,` or `;`",
+        ),
+        Case(
+            "an empty file",
+            by.holds(EVENTS, b""),
+            INGEST,
+            SourceError,
+            ("transacoes.csv is empty",),
+            "fetch or export it again",
+        ),
+        Case(
+            "a table without rows",
+            by.all_of(by.lines(EVENTS, lambda lines: lines[:1]), by.lines(LINES, lambda lines: lines[:1])),
+            INGEST,
+            SourceError,
+            ("no event is left to work with",),
+            "check that the transaction table has rows",
+        ),
+        Case(
+            "an empty database",
+            by.database(by.holds(f"{LOYAL}/database.db", b"")),
+            INGEST,
+            SourceError,
+            ("database.db is empty",),
+            "fetch or export it again",
+        ),
+        Case(
+            "a database that was cut off",
+            by.database(by.cut(f"{LOYAL}/database.db", 5_000)),
+            INGEST,
+            SourceError,
+            ("database.db is not a readable SQLite database",),
+            "fetch or export it again",
+        ),
+        Case(
+            "a sign-in page in place of the database",
+            by.database(by.holds(f"{LOYAL}/database.db", b"<html>Please sign in</html>" * 50)),
+            INGEST,
+            SourceError,
+            ("database.db is not a readable SQLite database",),
+            "fetch or export it again",
+        ),
+        Case(
+            "an archive that nobody unpacked",
+            by.all_of(by.gone("source"), by.holds("source/archive.zip", b"PK\x03\x04")),
+            INGEST,
+            SourceError,
+            ("table clientes of loyalty-system is missing", "archive.zip"),
+            "unpack",
+        ),
+        Case(
+            "bytes that are no text",
+            by.holds(EVENTS, b"PK\x03\x04\x00\x00\x00"),
+            INGEST,
+            SourceError,
+            ("transacoes.csv is not a text file",),
+            "export it as CSV in UTF-8",
+        ),
+        Case(
+            "another encoding than UTF-8",
+            by.holds(PRODUCTS, "IdProduto;DescNomeProduto;DescCategoriaProduto\n1;presença;chat\n".encode("latin1")),
+            INGEST,
+            SourceError,
+            ("produtos.csv: is not UTF-8 (line 2, byte 0xe7)",),
+            "iconv -f latin1 -t utf8",
+        ),
+        Case(
+            "a quote that is never closed",
+            by.field(EVENTS, "IdCliente", '"no end'),
+            INGEST,
+            SourceError,
+            ("transacoes.csv: a quote is opened and never closed",),
+            "mend the row or export the file again",
+        ),
+        Case(
+            "a source that does not exist",
+            by.gone("source"),
+            INGEST,
+            SourceError,
+            ("source does not exist",),
+            "check --source (a folder, a file, or s3://bucket/prefix)",
+        ),
+        Case(
+            "a source without files",
+            by.all_of(by.gone("source"), lambda place: place.source.mkdir()),
+            INGEST,
+            SourceError,
+            ("table clientes of loyalty-system is missing: looked for it in",),
+            "Fetch the whole data set",
+        ),
+        Case(
+            "a source outside the folder that is allowed",
+            by.setting(FIEL_SOURCE_ROOT="{root}/allowed"),
+            INGEST,
+            SourceAccessError,
+            ("is not under FIEL_SOURCE_ROOT",),
+            "move it there",
+        ),
+        Case(
+            "no source at all",
+            by.nothing,
+            "run ingest --program shop",
+            SourceError,
+            ("program shop names no source",),
+            "give --source DIR",
+        ),
+    ],
+    "Rows": [
+        Case(
+            "most rows of a table without a readable date",
+            by.field(EVENTS, "DtCriacao", "31/02/2025", ALL),
+            INGEST,
+            RejectShareError,
+            ("rows of", "were rejected", "time_unparseable in transacoes", "For example transacoes row 1: "),
+            "mend the source, or raise source.tolerated_reject_share",
+        ),
+        Case(
+            "every date in the future",
+            by.field(EVENTS, "DtCriacao", NEXT_YEARS, ALL),
+            INGEST,
+            RejectShareError,
+            ("time_in_future in transacoes", "Nothing was written"),
+            "mend the source, or raise source.tolerated_reject_share",
+        ),
+        Case(
+            "a twentieth of the customers with a balance in words",
+            by.field(CLIENTS, "qtdePontos", "muitos", range(1, 31)),
+            INGEST,
+            RejectShareError,
+            ("rows of clientes were rejected", "tolerated is 1.0%", "balance_unparseable in clientes"),
+            "mend the source, or raise source.tolerated_reject_share",
+        ),
+        Case(
+            "two rows with one key that contradict each other",
+            by.lines(EVENTS, lambda lines: [*lines, _again(lines[5])]),
+            INGEST,
+            None,
+            ("rejected_by_rule.transacoes: duplicate_key",),
+            "duplicate_key",
+            {"transacoes: duplicate_key": 1},
+        ),
+        Case(
+            "a row that is there twice, equal",
+            by.lines(EVENTS, lambda lines: [*lines, lines[5]]),
+            INGEST,
+            None,
+            ("counts.repeated_rows",),
+            "repeated_rows",
+        ),
+        Case(
+            "a product that the catalogue lacks",
+            by.field(LINES, "IdProduto", "404"),
+            INGEST,
+            None,
+            ("1 lines sell a product that the catalogue lacks (kept without a name): 404",),
+            "lines_of_unknown_product",
+        ),
+        Case(
+            "three dates in the future",
+            by.field(EVENTS, "DtCriacao", NEXT_YEARS, range(1, 4)),
+            INGEST,
+            None,
+            ("rejected_by_rule.transacoes: time_in_future",),
+            "time_in_future",
+            {"transacoes: time_in_future": 3, "transacao_produto: transaction_rejected": 3},
+        ),
+        Case(
+            "a transaction without a customer, one with points in words, one with a date that is none",
+            by.all_of(
+                by.field(EVENTS, "IdCliente", "", range(1, 2)),
+                by.field(EVENTS, "QtdePontos", "dez", range(2, 3)),
+                by.field(EVENTS, "DtCriacao", "yesterday", range(3, 4)),
+            ),
+            INGEST,
+            None,
+            ("transacoes: customer_missing", "transacoes: value_unparseable", "transacoes: time_unparseable"),
+            "time_unparseable",
+            {
+                "transacoes: customer_missing": 1,
+                "transacoes: value_unparseable": 1,
+                "transacoes: time_unparseable": 1,
+                "transacao_produto: transaction_rejected": 3,
+            },
+        ),
+        Case(
+            "a row with a field too many",
+            by.lines(EVENTS, lambda lines: [*lines, "x" + lines[5] + ";?"]),
+            INGEST,
+            None,
+            ("rejected_by_rule.transacoes: too_many_fields",),
+            "too_many_fields",
+            {"transacoes: too_many_fields": 1},
+        ),
+    ],
+    "Event tables": [
+        Case(
+            "a column name that is not in the file",
+            by.program("shop", source__columns={"customer": "client", "time": "bougth_at", "value": "price"}),
+            SHOP,
+            SourceError,
+            ("sales.csv: column bougth_at", "is missing; there are: client, bought_at, price"),
+            "did you mean bought_at?",
+        ),
+        Case(
+            "dates that cannot be read",
+            by.field("shop/sales.csv", "bought_at", "soon", range(1, 400), ","),
+            SHOP,
+            RejectShareError,
+            ("399 rows of sales.csv were rejected", "time_unparseable", 'sales.csv row 1: {"customer":"c0","time":"soon"'),
+            "mend the source, or raise source.tolerated_reject_share",
+        ),
+        Case(
+            "values that are no numbers",
+            by.field("shop/sales.csv", "price", "EUR 2.50", range(1, 400), ","),
+            SHOP,
+            RejectShareError,
+            ("value_unparseable", '"value":"EUR 2.50"'),
+            "mend the source, or raise source.tolerated_reject_share",
+        ),
+        Case(
+            "a time format that does not fit",
+            by.program("shop", source__time_format="%d/%m/%Y"),
+            SHOP,
+            RejectShareError,
+            ("6,600 rows of sales.csv were rejected, 100.0%", "time_unparseable"),
+            "mend the source, or raise source.tolerated_reject_share",
+        ),
+        Case(
+            "another separator",
+            by.text("shop/sales.csv", ",", "|"),
+            SHOP,
+            SourceError,
+            ("sales.csv: column client", "read as one single column"),
+            "the separator is probably another than `,` or `;`",
+        ),
+        Case(
+            "a header of the program file that does not fit",
+            by.program("shop", source__header=["client", "bought_at"]),
+            SHOP,
+            SourceError,
+            ("sales.csv: the first row has 3 fields", "source.header names 2 columns"),
+            "Mend source.header or source.separator",
+        ),
+        Case(
+            "no file of the pattern",
+            by.program("shop", source__files=["orders-*.csv"]),
+            SHOP,
+            SourceError,
+            ("no file matches source.files pattern 'orders-*.csv'; there are: sales.csv",),
+            "Readable are .csv",
+        ),
+        Case(
+            "a spreadsheet",
+            by.all_of(by.gone("shop/sales.csv"), by.holds("shop/sales.xlsx", b"PK\x03\x04")),
+            SHOP,
+            SourceError,
+            ("there are: sales.xlsx",),
+            "Readable are .csv",
+        ),
+        Case(
+            "Parquet that is none",
+            by.all_of(by.gone("shop/sales.csv"), by.holds("shop/sales.parquet", b"PAR1 not really")),
+            SHOP,
+            SourceError,
+            ("sales.parquet is not a readable Parquet file",),
+            "fetch it again",
+        ),
+        Case(
+            "a packed file that was cut off",
+            by.all_of(by.gone("shop/sales.csv"), by.holds("shop/sales.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00")),
+            SHOP,
+            SourceError,
+            ("sales.csv.gz cannot be unpacked",),
+            "fetch it again",
+        ),
+        Case(
+            "a database with several tables",
+            by.tables("shop/shop.db", "sales", "returns"),
+            SHOP,
+            SourceError,
+            ("shop.db: which table holds the events is not said; there are returns, sales",),
+            "set source.table in the program file",
+        ),
+        Case(
+            "a database without the table",
+            by.all_of(by.tables("shop/shop.db", "sales"), by.program("shop", source__table="orders")),
+            SHOP,
+            SourceError,
+            ("shop.db: table orders is missing; there are sales",),
+            "set source.table in the program file",
+        ),
+    ],
+    "Kaggle": [
+        Case(
+            "credentials that Kaggle does not accept",
+            by.published("GetDataset", 401),
+            "run ingest",
+            SourceAccessError,
+            (f"Kaggle data set {by.LOYALTY}", "(401)"),
+            "set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY",
+        ),
+        Case(
+            "terms that were not accepted",
+            by.published("DownloadDataset", 403),
+            "run ingest",
+            SourceAccessError,
+            (f"Kaggle data set {by.LOYALTY} version 1", "(403)"),
+            "accept the data set's terms on its page",
+        ),
+        Case(
+            "a data set that Kaggle does not know",
+            by.published("GetDataset", handle=by.EDUCATION),
+            "run ingest",
+            SourceAccessError,
+            (f"Kaggle data set {by.EDUCATION}", "(404)"),
+            "check source.kaggle[].handle in the program file",
+        ),
+        Case(
+            "a Kaggle that is down",
+            by.published("GetDataset", 503, 503),
+            "run ingest",
+            SourceUnavailableError,
+            ("Kaggle answers 503 (busy or down)",),
+            "try again later",
+        ),
+        Case(
+            "a Kaggle that asks to wait for a day",
+            by.published("GetDataset", (429, {"Retry-After": "86400"})),
+            "run ingest",
+            SourceUnavailableError,
+            ("Kaggle answers 429",),
+            "it asks to wait 86400 s",
+        ),
+        Case(
+            "a transfer that breaks off each time",
+            by.published("file", "truncated", "truncated"),
+            "run ingest",
+            SourceUnavailableError,
+            (f"{by.LOYALTY} version 1", "the transfer broke off"),
+            "check the network and try again",
+        ),
+        Case(
+            "a corrupt zip",
+            by.published("file", "corrupt", "corrupt"),
+            "run ingest",
+            SourceError,
+            (f"{by.LOYALTY} version 1: the archive cannot be unpacked", "also after 2 downloads"),
+            "fetch the files by hand and pass --source DIR",
+        ),
+    ],
+    "Program files and options": [
+        Case(
+            "a program that does not exist",
+            by.nothing,
+            "run loyalty --program teomewhi",
+            ProgramError,
+            ("there is no program 'teomewhi'", "teomewhi.yaml does not exist"),
+            "did you mean 'teomewhy'?",
+        ),
+        Case(
+            "a program that does not exist, in the demo",
+            by.nothing,
+            "demo --program teomewhi --folder demo-of-a-test",
+            ProgramError,
+            ("there is no program 'teomewhi'",),
+            "did you mean 'teomewhy'?",
+        ),
+        Case(
+            "no program files where they should be",
+            by.setting(FIEL_PROGRAMS="{root}/nowhere"),
+            "check teomewhy",
+            ProgramError,
+            ("there is no program 'teomewhy'", "nowhere/teomewhy.yaml does not exist"),
+            "FIEL_PROGRAMS",
+        ),
+        Case(
+            "an unknown key",
+            by.program(brakes=[]),
+            "check teomewhy",
+            ProgramError,
+            ("teomewhy.yaml: field `brakes` is not known",),
+            "did you mean `breaks`?",
+        ),
+        Case(
+            "an unknown key further in",
+            by.program(incentive__budget_point=5),
+            "run reward",
+            ProgramError,
+            ("teomewhy.yaml: field `incentive.budget_point` is not known",),
+            "did you mean `budget_points`?",
+        ),
+        Case(
+            "a value of the wrong type",
+            by.program(target__horizon_days="a month"),
+            "status teomewhy",
+            ProgramError,
+            ("teomewhy.yaml: field `target.horizon_days`", "(got 'a month')"),
+            "valid integer",
+        ),
+        Case(
+            "a share above 1",
+            by.program(incentive__hold_out_share=30),
+            "run reward",
+            ProgramError,
+            ("field `incentive.hold_out_share`", "(got '30')"),
+            "less than or equal to 1",
+        ),
+        Case(
+            "a stage that does not exist",
+            by.program(target__exclude_stages=["zumbis"]),
+            "check teomewhy",
+            ProgramError,
+            ("field `target.exclude_stages", "(got 'zumbis')"),
+            "'zumbi'",
+        ),
+        Case(
+            "a feature group that does not exist",
+            by.program(features__groups=["activty", "life_cycle"]),
+            "check teomewhy",
+            ProgramError,
+            ("field `features.groups`: no feature group 'activty'",),
+            "known are: activity, life_cycle, courses, calendar",
+        ),
+        Case(
+            "a time zone that does not exist",
+            by.program(day_time_zone="Brasilia"),
+            "check teomewhy",
+            ProgramError,
+            ("field `day_time_zone`", "'Brasilia' is no IANA time zone"),
+            "such as America/Sao_Paulo or UTC",
+        ),
+        Case(
+            "score buckets that overlap",
+            by.program(
+                incentive__buckets=[
+                    {"product": "a", "from_prob": 0.0, "to_prob": 0.6, "points": 1},
+                    {"product": "b", "from_prob": 0.5, "to_prob": 1.0, "points": 2},
+                ]
+            ),
+            "check teomewhy",
+            ProgramError,
+            ("field `incentive`",),
+            "incentive buckets a and b overlap",
+        ),
+        Case(
+            "an event table without columns",
+            by.program("shop", source__columns=None),
+            "check shop",
+            ProgramError,
+            ("shop.yaml: field `source`: ", "source.columns is needed for format event_table"),
+            "name at least customer and time",
+        ),
+        Case(
+            "a file that is no YAML",
+            by.holds("programs/teomewhy.yaml", b"name: teomewhy\ntitle: [open\nsource: {}\n"),
+            "check teomewhy",
+            ProgramError,
+            ("teomewhy.yaml: not valid YAML", "line 3"),
+            "mend",
+        ),
+        Case(
+            "an empty program file",
+            by.holds("programs/teomewhy.yaml", b""),
+            "check teomewhy",
+            ProgramError,
+            ("teomewhy.yaml: a program file is a mapping of fields",),
+            "such as `name: teomewhy`",
+        ),
+        Case(
+            "a name that is not the file's",
+            by.program(name="another"),
+            "check teomewhy",
+            ProgramError,
+            ("field `name` is 'another', but the file is called 'teomewhy'",),
+            "make them equal",
+        ),
+        Case(
+            "a data set that the format does not know",
+            by.program(source__kaggle=[{"name": "loyalty", "handle": "a/b"}]),
+            INGEST,
+            ProgramError,
+            ("source.kaggle names loyalty",),
+            "format teomewhy knows loyalty-system (needed) and education-platform",
+        ),
+        Case(
+            "an option of another stage",
+            by.nothing,
+            "run score --source {source}",
+            click.UsageError,
+            ("--source belongs to loyalty and ingest, not to score",),
+            "belongs to loyalty and ingest",
+        ),
+        Case(
+            "a stage that does not exist",
+            by.nothing,
+            "run lyalty",
+            click.UsageError,
+            ("'lyalty' is not one of",),
+            "'loyalty', 'ingest'",
+        ),
+        Case(
+            "reasons for nobody knows whom",
+            by.nothing,
+            f"run score {LATEST} --reasons some",
+            click.UsageError,
+            ("--reasons", "'some' is not one of"),
+            "'granted', 'all', 'none'",
+        ),
+        Case(
+            "a first day that is no date",
+            by.nothing,
+            "simulate somewhere --start 1.2.2024",
+            SettingsError,
+            ("--start '1.2.2024' is no date",),
+            "write YYYY-MM-DD",
+        ),
+        Case(
+            "a layout that does not exist",
+            by.nothing,
+            "simulate somewhere --layout excel",
+            click.UsageError,
+            ("--layout", "'excel' is not one of"),
+            "'sqlite', 'csv'",
+        ),
+        Case(
+            "a simulation into a file",
+            by.holds("taken", b""),
+            "simulate {root}/taken/here --customers 5",
+            SettingsError,
+            ("taken/here cannot be written",),
+            "check the path, space and permissions",
+        ),
+        Case(
+            "a program without a simulator",
+            by.nothing,
+            "simulate somewhere --program shop",
+            SettingsError,
+            ("program 'shop' has no simulator",),
+            "fiel/simulate/",
+        ),
+    ],
+    "Dates": [
+        Case(
+            "an as_of that is no date",
+            by.nothing,
+            "run features --as-of tomorrow",
+            TimeError,
+            ("as_of 'tomorrow' is no date",),
+            "write YYYY-MM-DD, or `latest`",
+        ),
+        Case(
+            "a day that the calendar lacks",
+            by.nothing,
+            "run deliver --as-of 2025-02-30",
+            TimeError,
+            ("as_of '2025-02-30' is no date",),
+            "write YYYY-MM-DD, or `latest`",
+        ),
+        Case(
+            "an as_of before the first event",
+            by.nothing,
+            "run features --as-of 2020-01-01",
+            TimeError,
+            ("as_of 2020-01-01 is before anything is known: the first event is on ",),
+            "as_of must be at least ",
+        ),
+        Case(
+            "an as_of past what the data know",
+            by.nothing,
+            "run score --as-of 2025-04-02",
+            TimeError,
+            ("as_of 2025-04-02 is past what the data know", "complete through 2025-03-31"),
+            "as_of may be at most 2025-04-01; ingest newer data or choose an earlier as_of",
+        ),
+        Case(
+            "no as_of, while the data are old",
+            by.nothing,
+            "run reward",
+            TimeError,
+            (f"as_of {date.today().year}-", "is past what the data know"),
+            "ingest newer data or choose an earlier as_of",
+        ),
+        Case(
+            "a leakage check before the first event",
+            by.nothing,
+            "verify-leakage shop --as-of 2020-01-01",
+            TimeError,
+            ("as_of 2020-01-01 is before anything is known",),
+            "as_of must be at least 2024-01-02",
+        ),
+    ],
+    "Nothing to work with yet": [
+        Case(
+            "nothing was ingested",
+            by.setting(FIEL_LAKE="{root}/new"),
+            f"run features {LATEST}",
+            LakeError,
+            ("nothing was ingested yet for program teomewhy",),
+            "run `fiel run ingest --program teomewhy` first",
+        ),
+        Case(
+            "no champion yet",
+            by.after(f"run features --program shop {LATEST}"),
+            f"run score --program shop {LATEST}",
+            NoChampionError,
+            ("fiel-shop has no champion yet",),
+            "run `fiel run retrain --program shop` first",
+        ),
+        Case(
+            "no scores of that date",
+            by.nothing,
+            "run reward --as-of 2025-03-20",
+            PlanError,
+            ("plan of teomewhy, as_of 2025-03-20: there are no scores",),
+            "run `fiel run score --program teomewhy --as-of 2025-03-20`",
+        ),
+        Case(
+            "a report of a date without a snapshot",
+            by.nothing,
+            "run report --as-of 2025-03-20",
+            LakeError,
+            ("2025-03-20",),
+            "run `fiel run",
+        ),
+        Case(
+            "too few months to train on",
+            by.nothing,
+            "run retrain --as-of 2024-06-01",
+            CohortError,
+            ("program teomewhy: at as_of 2024-06-01 there are", "too few"),
+            "training.oot_cohorts",
+        ),
+        Case(
+            "only one class in the cohorts",
+            by.after(*(f"run features --program shop --as-of 2024-{month:02}-01" for month in range(2, 12))),
+            "run retrain --program shop --as-of 2024-11-01",
+            CohortError,
+            ("hold one class only", "rows reached the target"),
+            "wait for data or widen the population",
+        ),
+        Case(
+            "no points API",
+            by.nothing,
+            "run deliver --as-of 2025-04-01",
+            SettingsError,
+            ("FIEL_POINTS_API_URL is not set",),
+            "there is no points API to deliver to",
+        ),
+    ],
+    "Lake, disk and S3": [
+        Case(
+            "a file where the lake should be",
+            by.all_of(by.holds("taken", b""), by.setting(FIEL_LAKE="{root}/taken")),
+            INGEST,
+            LakeError,
+            ("taken",),
+            "check",
+        ),
+        Case(
+            "a full disk while files are brought in",
+            by.all_of(by.field(EVENTS, "QtdePontos", "1"), by.full_disk(30_000)),
+            INGEST,
+            LakeError,
+            ("cannot be written", "raw/files"),
+            "check space and permissions",
+        ),
+        Case(
+            "a full disk while features are written",
+            by.full_disk(20_000),
+            "run features --as-of 2025-03-20",
+            LakeError,
+            ("cannot be written", "the earlier version is still there"),
+            "check space, permissions and other writers",
+        ),
+        Case(
+            "a full disk while a cycle is paid",
+            by.all_of(by.gone("lake.state/store.db"), by.full_disk(20_000)),
+            f"run reward {LATEST}",
+            StoreError,
+            ("store.db cannot be used",),
+            "free some space, then run again; nothing was half written",
+        ),
+        Case(
+            "a data file of a table is gone",
+            by.only_file("lake/teomewhy/core_events/*.parquet", None),
+            "run features --as-of 2025-03-20",
+            LakeError,
+            ("core_events", "cannot be read"),
+            "restore",
+        ),
+        Case(
+            "a data file of a table is damaged",
+            by.only_file("lake/teomewhy/core_customers/*.parquet", b"damaged"),
+            f"run reward {LATEST}",
+            LakeError,
+            ("core_customers", "cannot be read"),
+            "restore",
+        ),
+        Case(
+            "a table's log is damaged",
+            by.only_file("lake/teomewhy/feat_snapshot/_delta_log/*.json", b"{"),
+            "status teomewhy",
+            LakeError,
+            ("feat_snapshot", "cannot be read"),
+            "restore",
+        ),
+        Case(
+            "a lake on S3 without credentials",
+            by.lake_on_s3,
+            "status teomewhy",
+            LakeError,
+            ("the lake is on S3 but no AWS credentials are set",),
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        Case(
+            "a lake on S3 and no place for the store",
+            by.all_of(by.s3(), by.setting(FIEL_LAKE="s3://bucket/lake")),
+            "status teomewhy",
+            SettingsError,
+            ("with a lake on S3", "there is no folder beside the lake"),
+            "FIEL_DATABASE_URL and FIEL_MLFLOW_URI must be set",
+        ),
+        Case(
+            "a lake on an S3 that does not answer",
+            by.all_of(by.s3(), by.lake_on_s3),
+            INGEST,
+            LakeError,
+            ("s3://bucket/lake/teomewhy",),
+            "check",
+        ),
+        Case(
+            "a lake on an S3 that refuses",
+            by.all_of(by.s3_that_refuses, by.lake_on_s3),
+            INGEST,
+            LakeError,
+            ("s3://bucket/lake/teomewhy", "403"),
+            "check",
+        ),
+        Case(
+            "a source on S3 without credentials",
+            by.nothing,
+            "run ingest --source s3://bucket/drop",
+            SourceAccessError,
+            ("source s3://bucket/drop is on S3 but no AWS credentials are set",),
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        Case(
+            "a source on an S3 that does not answer",
+            by.s3(),
+            "run ingest --source s3://bucket/drop",
+            SourceUnavailableError,
+            ("source s3://bucket/drop: 127.0.0.1:9 does not answer",),
+            "check network and endpoint",
+        ),
+        Case(
+            "a source on an S3 that refuses",
+            by.s3_that_refuses,
+            "run ingest --source s3://bucket/drop",
+            SourceAccessError,
+            ("source s3://bucket/drop: S3 refuses",),
+            "check",
+        ),
+    ],
+    "Models and store": [
+        Case(
+            "an MLflow server that is down",
+            by.setting(FIEL_MLFLOW_URI="http://127.0.0.1:9"),
+            f"run score {LATEST}",
+            RegistryError,
+            ("the MLflow server http://127.0.0.1:9 cannot be reached",),
+            "start it, or mend FIEL_MLFLOW_URI",
+        ),
+        Case(
+            "another MLflow than before",
+            by.only_file("lake.state/mlflow.db", None),
+            f"run score {LATEST}",
+            RegistryError,
+            ("fiel-teomewhy has no version 2",),
+            "FIEL_MLFLOW_URI points to another registry than before",
+        ),
+        Case(
+            "a champion whose file was changed",
+            by.text("lake.state/mlflow-artifacts/fiel-teomewhy/{rule}", "0.", "0.9"),
+            f"run score {LATEST}",
+            RegistryError,
+            ("version 2 of fiel-teomewhy was registered with digest", "the artifact was changed"),
+            "restore it, or roll back to an earlier version",
+        ),
+        Case(
+            "a champion whose file is damaged",
+            by.only_file("lake.state/mlflow-artifacts/**/stage_rule.json", b"{"),
+            f"run score {LATEST}",
+            RegistryError,
+            ("stage_rule.json cannot be read",),
+            "restore the artifacts or retrain",
+        ),
+        Case(
+            "a champion whose file is gone",
+            by.only_file("lake.state/mlflow-artifacts/**/stage_rule.json", None),
+            f"run score {LATEST}",
+            RegistryError,
+            ("stage_rule.json",),
+            "restore",
+        ),
+        Case(
+            "nothing to roll back to",
+            by.nothing,
+            "rollback teomewhy --reason testing",
+            RegistryError,
+            ("fiel-teomewhy has no version to roll back to",),
+            "retrain, or promote another version with a reason",
+        ),
+        Case(
+            "a rollback without a reason",
+            by.nothing,
+            "rollback teomewhy --reason ' '",
+            RegistryError,
+            ("a rollback needs a reason",),
+            "it is kept in the ledger",
+        ),
+        Case(
+            "a store that was lost",
+            by.gone("lake.state/store.db"),
+            f"run score {LATEST}",
+            RegistryError,
+            ("alias champion of fiel-teomewhy points to version 2, but the promotion ledger has no row",),
+            "Restore it, or delete the alias in MLflow and run retrain",
+        ),
+        Case(
+            "a store that cannot be reached",
+            by.setting(FIEL_DATABASE_URL="postgresql://fiel:hidden@127.0.0.1:9/fiel"),
+            f"run reward {LATEST}",
+            StoreError,
+            ("the store postgresql+psycopg://fiel:***@127.0.0.1:9/fiel cannot be used",),
+            "check FIEL_DATABASE_URL, that the server runs",
+        ),
+        Case(
+            "a database that the store does not know",
+            by.setting(FIEL_DATABASE_URL="mysql://fiel@127.0.0.1/fiel"),
+            "status teomewhy",
+            StoreError,
+            ("FIEL_DATABASE_URL names 'mysql'",),
+            "(sqlite:///FILE)",
+        ),
+        Case(
+            "a store that is no database",
+            by.holds("lake.state/store.db", b"not a database, but long enough to look like one" * 30),
+            "status teomewhy",
+            StoreError,
+            ("store.db cannot be used", "not a database"),
+            "check FIEL_DATABASE_URL",
+        ),
+        Case(
+            "a store of a later Fiel",
+            by.statement("lake.state/store.db", "UPDATE store_info SET value = '99' WHERE name = 'schema_version'"),
+            "status teomewhy",
+            StoreError,
+            ("has schema version 99",),
+            "install the Fiel that wrote it, or give FIEL_DATABASE_URL a new database",
+        ),
+        Case(
+            "a file where the store's folder should be",
+            by.all_of(by.holds("taken", b""), by.setting(FIEL_DATABASE_URL="sqlite:///{root}/taken/store.db")),
+            "status teomewhy",
+            StoreError,
+            ("taken cannot be made",),
+            "check the path and its permissions",
+        ),
+    ],
+    "Points": [
+        Case(
+            "another policy for a cycle that is paid",
+            by.program(
+                incentive__version="2",
+                incentive__buckets=[{"product": "more", "from_prob": 0.1, "to_prob": 1.0, "points": 20}],
+            ),
+            f"run reward {LATEST}",
+            CycleConflictError,
+            ("cycle teomewhy 2025-04-01 is already applied", "under policy version 2026-1", "changed "),
+            "reverse single grants to correct it, and plan changes for the next cycle",
+        ),
+        Case(
+            "another budget for a cycle that is paid",
+            by.program(incentive__budget_points=20),
+            f"run reward {LATEST}",
+            CycleConflictError,
+            ("cycle teomewhy 2025-04-01 is already applied", "with other content: removed "),
+            "reverse single grants to correct it, and plan changes for the next cycle",
+        ),
+        Case(
+            "paying a cycle of the past",
+            by.after("run score --as-of 2025-03-20", "run reward --as-of 2025-03-20 --plan-only"),
+            "run reward --as-of 2025-03-20",
+            PlanError,
+            ("cycle teomewhy 2025-03-20: cycle 2025-04-01 is already applied", "can be planned, never paid"),
+            "the next may have as_of 2025-04-08",
+        ),
+        Case(
+            "a grant that does not exist",
+            by.nothing,
+            "reverse teomewhy 0000 --reason testing",
+            PlanError,
+            ("0000",),
+            "export",
+        ),
+        Case(
+            "a reversal without a reason",
+            by.nothing,
+            "reverse teomewhy 0000 --reason ''",
+            PlanError,
+            ("needs a reason",),
+            "ledger",
+        ),
+    ],
+}
+CASES = {case.what if section != "Event tables" else f"event table: {case.what}": case
+         for section, cases in SECTIONS.items() for case in cases}  # fmt: skip
+REFUSED = {name: case for name, case in CASES.items() if case.error is not None}
+SET_ASIDE = {name: case for name, case in CASES.items() if case.error is None}
+
+
+def _again(line: str) -> str:
+    """The transaction once more, with other points."""
+    event, customer, time, _, origin = line.split(";")
+    return ";".join([event, customer, time, "987", origin])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Place:
+    return Place(world, tmp_path, monkeypatch, request)
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=list(REFUSED))
+def test_bad_input_is_one_clear_line_and_leaves_everything_as_it_was(
+    case: Case, place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    case.spoil(place)
+    before = state(place)
+    capfd.readouterr()
+    status = fiel(case.command.format(**place.addresses), place.patch)
+    told = capfd.readouterr().err
+    assert case.error is not None
+    is_ours = issubclass(case.error, FielError)
+    assert status == (1 if is_ours else 2), told
+    if is_ours:
+        assert len(told.splitlines()) == 1, told
+        assert told.startswith(f"{case.kind}: "), told
+    words = told if is_ours else re.sub(r"[\s│]+", " ", told)
+    assert [part for part in (*case.says, case.do) if part not in words] == [], told
+    assert "Traceback" not in told
+    assert "\x1b[38" not in told
+    assert changed(before, state(place)) == []
+
+
+@pytest.mark.parametrize("case", SET_ASIDE.values(), ids=list(SET_ASIDE))
+def test_bad_rows_are_set_aside_and_shown_and_the_rest_is_kept(
+    case: Case, place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    events, rejected, before = place.events(), place.rejected(), state(place, core=False)
+    case.spoil(place)
+    capfd.readouterr()
+    assert fiel(case.command.format(**place.addresses), place.patch) == 0
+    told = capfd.readouterr().out
+    assert [part for part in (*case.says, case.do) if part not in told] == [], told
+    more = {rule: number - rejected.get(rule, 0) for rule, number in place.rejected().items()}
+    assert {rule: number for rule, number in more.items() if number} == case.aside
+    lost = sum(number for rule, number in case.aside.items() if rule.startswith("transacoes: "))
+    lost -= sum(case.aside.get(f"transacoes: {rule}", 0) for rule in ("duplicate_key", "too_many_fields"))
+    kept = place.events()
+    assert kept.height == events.height - lost
+    assert kept.join(events, on=events.columns, nulls_equal=True, how="anti").is_empty()
+    assert changed(before, state(place, core=False)) == []
+
+
+def test_the_page_is_made_of_this_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(SECTIONS), "run `python -m tests.test_bad_input`"
+
+
+def test_no_two_rows_are_one_case() -> None:
+    assert len(CASES) == sum(len(cases) for cases in SECTIONS.values())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(SECTIONS), encoding="utf-8")
