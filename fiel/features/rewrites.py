@@ -2,7 +2,7 @@
 
 Two of them: `cut_core` holds only what was known before as_of, and `rewritten_core` is what a later source version
 could show: rows deleted, changed and added from as_of's midnight on, catalogues that grew, links that were made, new
-names, other balances. Which rows and values are known is read from the known-at rules of `fiel/tables.py`.
+names, other balances. Which rows and values are known is read from the known-at rules of `fiel/tables/`.
 """
 
 from __future__ import annotations

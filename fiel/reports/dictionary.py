@@ -1,4 +1,4 @@
-"""The data dictionary: every table and column of the lake as one Markdown page, generated from `fiel/tables.py`.
+"""The data dictionary: every table and column of the lake as one Markdown page, generated from `fiel/tables/`.
 
 `python -m fiel.reports.dictionary` (or `make docs`) writes `docs/data-dictionary.md`; a test holds the file to it.
 """
@@ -34,7 +34,7 @@ def data_dictionary() -> str:
     parts = [
         "# Data dictionary",
         "",
-        "Generated from `fiel/tables.py` by `make docs`; do not edit.",
+        "Generated from `fiel/tables/` by `make docs`; do not edit.",
         "",
         "Types are Polars types; `Datetime` is naive UTC in microseconds. A column is never empty unless it says so.",
         "Integer sums are in the program's smallest unit of value (points, cents). `{w}` stands for `life` or `d` and",

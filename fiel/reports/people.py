@@ -1,6 +1,6 @@
 """Who: ranking by score, who is about to drop a stage, the F x V plane, and who is counted where.
 
-Frames in are a snapshot or scores of one as_of (fiel/tables.py); frames out are collected and sorted.
+Frames in are a snapshot or scores of one as_of (fiel/tables/); frames out are collected and sorted.
 """
 
 from __future__ import annotations
@@ -135,13 +135,38 @@ def cluster_agreement(plane: pl.DataFrame, clusters: tuple[str, ...]) -> pl.Data
     )
 
 
+def agreement_index(agreement: pl.DataFrame) -> float:
+    """The adjusted Rand index (Hubert and Arabie 1985) of the two groupings of `cluster_agreement`.
+
+    1 where both make the same groups, about 0 where they agree no more than by chance, and 1 for a single group each.
+    """
+
+    def pairs(sizes: pl.Series) -> float:
+        return float((sizes * (sizes - 1) / 2).sum())
+
+    both = pairs(agreement["customers"])
+    fixed, found = (
+        pairs(agreement.group_by(name).agg(pl.col("customers").sum())["customers"])
+        for name in ("value_cluster", "kmeans_cluster")
+    )
+    everyone = int(agreement["customers"].sum())
+    chance = fixed * found / max(everyone * (everyone - 1) / 2, 1)
+    most = (fixed + found) / 2
+    return 1.0 if most == chance else (both - chance) / (most - chance)
+
+
 def coverage(
-    customers: Frame, customer_days: Frame, snapshot: Frame, scores: Frame | None, as_of: date
+    customers: Frame,
+    customer_days: Frame,
+    snapshot: Frame,
+    scores: Frame | None,
+    as_of: date,
+    outside: str = "gone, or without a live event",
 ) -> pl.DataFrame:
     """Who is counted where: one row for each group: group, customers, about.
 
     Registered customers are those that the source version shows; customers that were merged away count with the
-    survivor.
+    survivor. `outside` says why a customer with a stage is not in the population.
     """
     present = customers.lazy().filter(pl.col("status") == "present").select("customer_id")
     active = customer_days.lazy().filter(pl.col("day") < as_of).select("customer_id").unique()
@@ -160,7 +185,7 @@ def coverage(
         (
             "outside the model's population",
             size(snapshot.lazy().filter(~pl.col("in_population"))),
-            "gone, or without a live event: a stage, no probability, never granted anything",
+            f"{outside}: a stage, no probability, never granted anything",
         ),
         ("in the model's population", size(snapshot.lazy().filter(pl.col("in_population"))), "asked the question"),
     ]

@@ -1,9 +1,11 @@
 """The plan of a cycle in figures: by score bucket, by reason, in total.
 
-Frames in are `out_plan` of one as_of (fiel/tables.py). Only rows whose decision is grant are paid.
+Frames in are `out_plan` of one as_of (fiel/tables/). Only rows whose decision is grant are paid.
 """
 
 from __future__ import annotations
+
+from datetime import date
 
 import polars as pl
 
@@ -80,10 +82,11 @@ def paid(plan: pl.DataFrame) -> tuple[int, int, int]:
     return granted.height, int(granted["points"].sum()), held_out
 
 
-def amounts(plan: pl.DataFrame, incentive: Incentive, money: MoneyCard) -> pl.DataFrame:
+def amounts(plan: pl.DataFrame, incentive: Incentive, money: MoneyCard, as_of: date) -> pl.DataFrame:
     """Cost of the plan beside its limits, for `charts.budget`: name, points, role (plan, limit or earlier).
 
-    The budget and the caps count rewards, so the cost is that of the rewards alone.
+    The budget and the caps count rewards, so the cost is that of the rewards alone. An earlier cycle is the newest
+    applied one before `as_of`, the plan's own.
     """
     rewards = plan.filter(_PAID & (pl.col("points") > 0))["points"].sum()
     rows = [
@@ -94,7 +97,7 @@ def amounts(plan: pl.DataFrame, incentive: Incentive, money: MoneyCard) -> pl.Da
     summary = money.summary
     if summary is not None and summary.limit_name == "cap_growth":
         rows.append(("cap on growth since the last cycle", summary.limit_points, "limit"))
-    earlier = money.cycles.sort("as_of").tail(1).to_dicts()
+    earlier = money.cycles.filter(pl.col("as_of") < as_of).sort("as_of").tail(1).to_dicts()
     if earlier:
-        rows.append((f"paid in the cycle of {earlier[0]['as_of']}", earlier[0]["rewards_points"], "earlier"))
+        rows.append((f"granted in the cycle of {earlier[0]['as_of']}", earlier[0]["rewards_points"], "earlier"))
     return pl.DataFrame(rows, schema={"name": pl.String, "points": pl.Int64, "role": pl.String}, orient="row")

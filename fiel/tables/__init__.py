@@ -1,0 +1,109 @@
+"""The schema of every table in the lake: columns, types, keys, ranges, meaning, and when each value was known.
+
+`TABLES` is the one list. The lake's writer checks frames against it, the ingest validates with it, the leakage check
+reads the known-at rules, and `docs/data-dictionary.md` is generated from it.
+
+Known-at rules (DOMAIN.md section 0): `event_time` (the row's own time), `published` (the row's known_from date),
+`first_version` (the first source version that held it), `derived` (computed by Fiel from columns known before as_of),
+`never` (never a feature). A core column without a rule is refused by `known_at`.
+"""
+
+from __future__ import annotations
+
+from fiel.errors import SchemaError
+from fiel.tables.columns import KnownAt, Layer, Pattern, Table
+from fiel.tables.core import (
+    Changes,
+    Completions,
+    CourseEpisodes,
+    CustomerDays,
+    Customers,
+    EventLines,
+    Events,
+    Links,
+    Products,
+    Rejected,
+    Rewards,
+    Skills,
+    Versions,
+)
+from fiel.tables.features import (
+    ACTIVITY_PATTERNS,
+    CLUSTERS,
+    COURSES_PATTERNS,
+    LIFE_CYCLE_PATTERNS,
+    Activity,
+    Calendar,
+    Courses,
+    LifeCycle,
+    LifeCycleSpans,
+    Snapshot,
+)
+from fiel.tables.outputs import Plan, Quality, Scores
+
+__all__ = [
+    "ACTIVITY_PATTERNS",
+    "CLUSTERS",
+    "CORE_TABLES",
+    "COURSES_PATTERNS",
+    "LIFE_CYCLE_PATTERNS",
+    "TABLES",
+    "KnownAt",
+    "Layer",
+    "Pattern",
+    "Table",
+    "known_at",
+]
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table("core_customers", Customers),
+        Table("core_events", Events),
+        Table("core_event_lines", EventLines),
+        Table("core_products", Products),
+        Table("core_customer_days", CustomerDays),
+        Table("core_links", Links),
+        Table("core_course_episodes", CourseEpisodes),
+        Table("core_completions", Completions),
+        Table("core_skills", Skills),
+        Table("core_rewards", Rewards),
+        Table("core_rejected", Rejected),
+        Table("core_changes", Changes),
+        Table("core_versions", Versions),
+        Table("feat_life_cycle_spans", LifeCycleSpans),
+        Table("feat_activity", Activity, ACTIVITY_PATTERNS, by_as_of=True),
+        Table("feat_life_cycle", LifeCycle, LIFE_CYCLE_PATTERNS, by_as_of=True),
+        Table("feat_courses", Courses, COURSES_PATTERNS, by_as_of=True),
+        Table("feat_calendar", Calendar, by_as_of=True),
+        Table(
+            "feat_snapshot",
+            Snapshot,
+            tuple(
+                Pattern(name, column.dtype, column.description or "", (column.metadata or {}).get("unit"))
+                for schema in (Activity, LifeCycle, Courses, Calendar)
+                for name, column in schema.columns().items()
+                if name not in ("customer_id", "as_of")
+            )
+            + ACTIVITY_PATTERNS
+            + LIFE_CYCLE_PATTERNS
+            + COURSES_PATTERNS,
+            by_as_of=True,
+        ),
+        Table("out_scores", Scores, by_as_of=True),
+        Table("out_quality", Quality),
+        Table("out_plan", Plan, by_as_of=True),
+    )
+}
+
+CORE_TABLES = tuple(name for name in TABLES if name.startswith("core_") and name != "core_versions")
+"""The core tables that one ingest writes and whose versions core_versions pins."""
+
+
+def known_at(table: str, column: str) -> KnownAt:
+    """The known-at rule of a core column; SchemaError if none is declared."""
+    declared = TABLES[table].schema.columns().get(column)
+    rule = (declared.metadata or {}).get("known_at") if declared is not None else None
+    if rule is None:
+        raise SchemaError(f"{table}.{column} declares no known-at rule (fiel/tables/): say when its values were known")
+    return rule  # type: ignore[no-any-return]

@@ -1,0 +1,120 @@
+"""Feature tables: spans, groups and the snapshot."""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+
+from fiel.program import STAGES
+from fiel.tables.columns import Pattern, date, flag, number, text, whole
+
+CLUSTERS = ("hyper", "eficiente", "indeciso", "esforcado", "lurker", "preguicoso", "potencial", "none")
+"""Value clusters over frequency and value (DOMAIN.md section 1)."""
+
+
+class LifeCycleSpans(dy.Schema):
+    """Life cycle as spans: a customer is in `stage` at every as_of from first_as_of to last_as_of, inclusive."""
+
+    customer_id = text("Customer.", "derived", primary_key=True)
+    first_as_of = date("First as_of of the span.", "derived", primary_key=True)
+    last_as_of = date("Last as_of of the span; empty: open (nothing but a visit ends it).", "derived", nullable=True)
+    stage = text("Stage.", "derived", regex=f"^({'|'.join(STAGES)})$")
+
+
+class _Feature(dy.Schema):
+    customer_id = text("Customer.", "derived", primary_key=True)
+    as_of = date("Exclusive: everything strictly before this day is known.", "derived", primary_key=True)
+
+
+class Activity(_Feature):
+    """Activity features (DOMAIN.md section 1): what a customer did, over life and windows."""
+
+    age_days = whole("as_of - first active day.", "derived", "days", min=1)
+    transactions_morning_life = whole("Events in the local morning.", "derived", min=0)
+    transactions_afternoon_life = whole("Events in the local afternoon.", "derived", min=0)
+    transactions_night_life = whole("Events at other hours.", "derived", min=0)
+    transactions_morning_share = number("Share of events in the local morning.", min=0, max=1)
+    transactions_afternoon_share = number("Share of events in the local afternoon.", min=0, max=1)
+    transactions_night_share = number("Share of events at other hours.", min=0, max=1)
+    mean_gap_days_life = number("Mean gap between active days.", unit="days", nullable=True, min=1)
+
+
+class LifeCycle(_Feature):
+    """Life-cycle features (DOMAIN.md section 1): stage now and before, and what comes next without a visit."""
+
+    recency_days = whole("as_of - last active day.", "derived", "days", min=1)
+    gap_days = whole(
+        "Last active day - the one before; empty with one active day.", "derived", "days", nullable=True, min=1
+    )
+    stage = text("Stage at as_of.", "derived", regex=f"^({'|'.join(STAGES)})$")
+    next_stage = text("Stage after the next drop without a visit; empty for zumbi.", "derived", nullable=True)
+    next_stage_date = date("First as_of in next_stage without a visit; empty for zumbi.", "derived", nullable=True)
+    stage_after_visit = text("Stage on the day after a visit on as_of.", "derived")
+
+
+class Courses(_Feature):
+    """Course features (DOMAIN.md section 1). Customers without a known link count zero, with empty recency."""
+
+    courses_finished = whole("Courses of which every known episode is finished.", "derived", min=0)
+    courses_begun = whole("Courses begun and not finished.", "derived", min=0)
+    courses_finished_rewarded = whole("Finished courses whose reward was claimed.", "derived", min=0)
+    courses_finished_unrewarded = whole("Finished courses whose reward was not claimed.", "derived", min=0)
+    learning_recency_days = whole(
+        "as_of - day of the last reward, skill or finished episode.", "derived", "days", nullable=True, min=1
+    )
+
+
+class Calendar(dy.Schema):
+    """Calendar features, the same for every customer of an as_of."""
+
+    as_of = date("Exclusive date.", "derived", primary_key=True)
+    as_of_weekday = whole("1 Monday to 7 Sunday.", "derived", min=1, max=7)
+    live_days_d28 = whole(
+        "Days of the last 28 on which the customers with a live event are at least a tenth of their median over all "
+        "days before as_of that had any.",
+        "derived",
+        "days",
+        min=0,
+        max=28,
+    )
+    planned_break_days = whole(
+        "Days of planned breaks (program file) from as_of to as_of + horizon.", "derived", "days", min=0
+    )
+
+
+class Snapshot(_Feature):
+    """One row for each customer with an active day before as_of: the groups that the program asks for, joined."""
+
+    in_population = flag("Belongs to the model's population (program file, target).", "derived")
+    value_cluster = text("Value cluster over the frequency window.", "derived", regex=f"^({'|'.join(CLUSTERS)})$")
+
+
+_INT, _FLOAT, _STRING = pl.Int64(), pl.Float64(), pl.String()
+
+ACTIVITY_PATTERNS = (
+    Pattern("active_days_{w}", _INT, "Active days.", "days"),
+    Pattern("transactions_{w}", _INT, "Events."),
+    Pattern("value_net_{w}", _INT, "Net value.", "value"),
+    Pattern("value_earned_{w}", _INT, "Value earned.", "value"),
+    Pattern("value_spent_{w}", _INT, "Value spent, as a positive number.", "value"),
+    Pattern("transactions_per_day_{w}", _FLOAT, "Events for each active day, 0 if none."),
+    Pattern("hours_{w}", _FLOAT, "Sum over days of last minus first event.", "hours"),
+    Pattern("active_days_share_{w}", _FLOAT, "Active days of the frequency window over its length."),
+    Pattern("mean_gap_days_{w}", _FLOAT, "Mean of the gaps whose later day is in the frequency window.", "days"),
+    Pattern("product_share_{key}", _FLOAT, "Share of lifetime lines with the tracked product."),
+    Pattern("category_share_{key}", _FLOAT, "Share of lifetime lines with the tracked category."),
+)
+LIFE_CYCLE_PATTERNS = (
+    Pattern("stage_{w}", _STRING, "Stage one frequency window earlier; `none` if younger."),
+    Pattern("stage_share_{key}", _FLOAT, "Share of the as_of days of life spent in the stage."),
+    Pattern(
+        "stage_mean_active_days_{w}",
+        _FLOAT,
+        "Mean active days among customers in the same stage; empty for zumbi.",
+        "days",
+    ),
+    Pattern("active_days_ratio_{w}", _FLOAT, "Own active days over that mean; empty for zumbi."),
+)
+COURSES_PATTERNS = (
+    Pattern("course_share_{key}", _FLOAT, "Distinct finished episodes over known episodes of the course."),
+)
