@@ -1,0 +1,39 @@
+"""One loyalty program, as data: what comes in, what is asked, what it pays to act.
+
+A program is a YAML file, `deployments/programs/NAME.yaml`. Everything that a program might want to change is a field
+here, with its meaning, so that an unknown key or a wrong value is refused with its place in the file.
+"""
+
+from __future__ import annotations
+
+from fiel.program.base import STAGES
+from fiel.program.files import load_program, program_names, read_program
+from fiel.program.incentive import Economics, Incentive, ScoreBucket
+from fiel.program.learning import Promotion, Target, Training
+from fiel.program.model import Program
+from fiel.program.rules import Break, Features, LifeCycle, PartsOfDay, ValueClusters
+from fiel.program.source import EventColumns, KaggleHandle, OperatorEvents, Source, Value
+
+__all__ = [
+    "STAGES",
+    "Break",
+    "Economics",
+    "EventColumns",
+    "Features",
+    "Incentive",
+    "KaggleHandle",
+    "LifeCycle",
+    "OperatorEvents",
+    "PartsOfDay",
+    "Program",
+    "Promotion",
+    "ScoreBucket",
+    "Source",
+    "Target",
+    "Training",
+    "Value",
+    "ValueClusters",
+    "load_program",
+    "program_names",
+    "read_program",
+]

@@ -1,0 +1,68 @@
+"""The part of a program that says what is predicted, how it is learned, and when a model is promoted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from fiel.program.base import Days, Share, Strict
+
+
+class Target(Strict):
+    """The outcome: what is predicted, and for whom."""
+
+    name: str = Field("fiel", description="Name of the target; the registered model is fiel-PROGRAM.")
+    kind: Literal["stage", "active"] = Field(
+        "stage",
+        description="stage: in `stage` at as_of + horizon. active: at "
+        "least one active day in [as_of, as_of + horizon).",
+    )
+    stage: Literal["fiel"] = Field("fiel", description="The stage that counts as success when kind is stage.")
+    horizon_days: Days = Field(28, description="Days from as_of to the outcome.")
+    live_origins: tuple[str, ...] = Field(
+        (), description="Population: at least one event of one of these origins before as_of. Empty: any event."
+    )
+    exclude_stages: tuple[StageName, ...] = Field(
+        ("zumbi",), description="Population: not in one of these stages at as_of."
+    )
+
+
+class Training(Strict):
+    """How the monthly retraining learns and compares (DESIGN.md sections 4 and 5)."""
+
+    cohorts: int = Field(24, ge=3, le=240, description="Monthly cohorts at the most.")
+    valid_cohorts: int = Field(2, ge=1, description="Cohorts for calibration.")
+    oot_cohorts: int = Field(3, ge=1, description="Out-of-time cohorts, read once, for report and promotion.")
+    folds: int = Field(3, ge=2, le=10, description="Rolling-origin folds inside train.")
+    search_trials: int = Field(8, ge=0, le=500, description="Trials of the search; 0 switches it off.")
+    iterations: int = Field(400, ge=10, le=20_000, description="Trees at the most; early stopping on the folds.")
+    seed: int = Field(20_260_101, description="Seed of everything that is drawn.")
+    threads: int = Field(2, ge=1, le=64, description="CatBoost threads: results depend on it, so it is pinned.")
+    device: Literal["cpu", "gpu"] = Field("cpu", description="Where CatBoost fits; a GPU gives other trees.")
+    calibrate_sigmoid_below: int = Field(1_000, description="Positives below which calibration is sigmoid.")
+
+
+class Promotion(Strict):
+    """When a challenger replaces the champion (DESIGN.md section 5)."""
+
+    non_inferiority_margin: float = Field(
+        0.01,
+        ge=0,
+        le=0.5,
+        description="AUC that the same recipe on newer data may lose at the lower bound of the interval.",
+    )
+    confidence: Share = Field(0.95, description="Level of the intervals.")
+    bootstrap: int = Field(500, ge=50, le=100_000, description="Bootstrap draws, by customer.")
+    max_psi: float = Field(0.25, gt=0, description="PSI of scores, train to out-of-time, above which promotion fails.")
+    warn_psi: float = Field(0.25, gt=0, description="PSI of an input above which the report warns.")
+    min_slice: int = Field(50, ge=1, description="Slices with fewer rows are reported, not gated.")
+    slice_margin: float = Field(
+        0.01, ge=0, le=1, description="Log loss that a slice may lose against the champion at the lower bound."
+    )
+    calibration_slope_tolerance: Share = Field(
+        0.1, description="The interval of the calibration slope has to meet 1, give or take this."
+    )
+    calibration_intercept_tolerance: Share = Field(
+        0.1, description="The interval of the calibration intercept (log odds) has to meet 0, give or take this."
+    )
