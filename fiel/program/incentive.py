@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from fiel.program.base import Share, Strict
+from fiel.program.base import Share, StageName, Strict
 
 
 class ScoreBucket(Strict):

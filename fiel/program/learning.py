@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from fiel.program.base import Days, Share, Strict
+from fiel.program.base import Days, Share, StageName, Strict
 
 
 class Target(Strict):
