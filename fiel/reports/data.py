@@ -10,6 +10,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.program import STAGES, Program
+from fiel.reports import format as fmt
 from fiel.reports import metrics, people, plans
 from fiel.reports.cards import ModelCard, MoneyCard, SourceCard
 from fiel.reports.metrics import Frame
@@ -158,7 +159,7 @@ def collect(
         moves=metrics.transitions(spans, earlier, as_of) if earlier else pl.DataFrame(),
         dropping=dropping,
         dropping_by_day=people.dropping_by_day(dropping, as_of, ahead),
-        coverage=people.coverage(core["customers"], days, here, scored, as_of),
+        coverage=people.coverage(core["customers"], days, here, scored, as_of, _outside(program)),
         plane=people.sampled(plane, DRAWN),
         plane_customers=plane.height,
         clusters=people.cluster_sizes(plane, CLUSTERS),
@@ -168,7 +169,7 @@ def collect(
         leaving=pl.DataFrame() if scored is None else _leaving(scored),
         expected_losses=None if scored is None else Expectation.of(scored["loss_prob"]),
         expected_gains=None if scored is None else Expectation.of(scored["gain_prob"]),
-        plan=None if planned is None else _plan_view(planned, program, limits),
+        plan=None if planned is None else _plan_view(planned, program, as_of, limits, scored),
         quality=None if quality is None else _matured(quality, as_of, program),
     )
 
@@ -255,13 +256,28 @@ def _leaving(scored: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _plan_view(plan: pl.DataFrame, program: Program, money: MoneyCard) -> PlanView:
+def _outside(program: Program) -> str:
+    """Why a customer who has a stage is not asked the question."""
+    target = program.target
+    reasons = [f"{fmt.listed(list(target.exclude_stages))} now"] if target.exclude_stages else []
+    if target.live_origins:
+        reasons.append(f"without an event of {fmt.listed(list(target.live_origins))}")
+    return ", or ".join(reasons) or "nobody"
+
+
+def _plan_view(
+    plan: pl.DataFrame, program: Program, as_of: date, money: MoneyCard, scores: pl.DataFrame | None
+) -> PlanView:
+    winners = plans.winners(plan, LISTED)
+    if scores is not None:
+        why = scores.select("customer_id", "reason_1", "reason_2", "reason_3")
+        winners = winners.join(why, on="customer_id", how="left", maintain_order="left")
     customers, points, held_out = plans.paid(plan)
     return PlanView(
         buckets=plans.by_bucket(plan, program.incentive, program.value.unit),
         reasons=plans.by_reason(plan),
-        winners=plans.winners(plan, LISTED),
-        amounts=plans.amounts(plan, program.incentive, money),
+        winners=winners,
+        amounts=plans.amounts(plan, program.incentive, money, as_of),
         paid_customers=customers,
         paid_points=points,
         held_out=held_out,

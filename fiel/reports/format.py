@@ -104,6 +104,22 @@ def signed_percent(share: float | None) -> str:
     return signed(percent(share), share)
 
 
+def signed_points(share: float | None) -> str:
+    """A difference of shares of one in percentage points, to a hundredth of a point.
+
+    >>> signed_points(0.0479), signed_points(-0.000572), signed_points(0.0000669)
+    ('+4.79 percentage points', '−0.06 percentage points', '+0.01 percentage points')
+    """
+    if _missing(share):
+        return MISSING
+    return f"{signed_ratio(round(100 * (share or 0.0), 2))} percentage points"
+
+
+def is_currency(unit: str) -> bool:
+    """Whether a unit of value is a currency: three capital letters."""
+    return unit.isupper() and len(unit) == 3
+
+
 def interval(low: float | None, high: float | None, of: str = "ratio") -> str:
     """An interval, as `0.84 to 0.88`; `of` is ratio, percent or whole."""
     if _missing(low) or _missing(high):
@@ -145,7 +161,7 @@ def units(number: float | None, unit: str) -> str:
     """
     if _missing(number):
         return MISSING
-    if unit.isupper() and len(unit) == 3:
+    if is_currency(unit):
         return f"{_CURRENCIES.get(unit, unit)} {whole(number)}"
     return f"{whole(number)} {unit}"
 

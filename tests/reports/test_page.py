@@ -3,16 +3,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
+from datetime import date, timedelta
 from html.parser import HTMLParser
 
 import polars as pl
 import pytest
 
-from fiel.program import Economics, LifeCycle
+from fiel.program import Economics, LifeCycle, Target, Value
+from fiel.reports import cards
+from fiel.reports.cards import SourceCard
 from fiel.reports.data import ReportData
 from fiel.reports.page import render_report
-from fiel.reports.sections.figures import stage_meanings
-from tests.reports.conftest import AS_OF, make_program, make_report
+from fiel.reports.sections.wording import stage_meanings
+from tests.reports.conftest import AS_OF, FIRST_DAY, make_card, make_program, make_report
 
 
 class Page(HTMLParser):
@@ -137,8 +141,8 @@ def test_it_can_be_walked_through_by_keyboard_and_ear(page: Page) -> None:
 def test_counts_on_the_page_are_those_of_the_data(page: Page, report: ReportData) -> None:
     assert report.plan is not None
     assert f"{report.dropping.height} customers drop a stage by 2025-03-08" in page.text
-    assert f"{report.plan.paid_customers} customers would be paid {report.plan.paid_points:,} points" in page.text
-    assert f"{report.plan.held_out} eligible customers" in page.text
+    assert f"{report.plan.paid_customers} customers would be granted {report.plan.paid_points:,} points" in page.text
+    assert f"{report.plan.held_out} are held out (30 % by design)" in page.text
 
 
 def test_the_amounts_are_said_to_be_invented(page: Page) -> None:
@@ -192,3 +196,86 @@ def test_the_meaning_of_a_stage_follows_the_program_s_thresholds() -> None:
 def test_the_first_day_with_history_has_a_report() -> None:
     found = make_report(300, as_of=AS_OF.replace(year=2024, month=1, day=2))
     assert "There is nothing to compare with yet" in render_report(found)
+
+
+def test_the_stages_are_explained_before_the_first_figures_by_stage(page: Page) -> None:
+    assert page.text.index("What the stages mean") < page.text.index("Key figures then and now")
+
+
+def test_an_applied_plan_is_told_as_done(report: ReportData) -> None:
+    done = Page(render_report(replace(report, money=replace(report.money, applied=True))))
+    assert "What was granted, and why it should work" in done.headings
+    assert "customers were granted" in done.text
+    assert "would be" not in done.text[done.text.index("customers were granted") :].split("Key figures", 1)[0]
+
+
+def test_rows_left_out_on_purpose_are_said_even_where_none_is_broken(report: ReportData) -> None:
+    counts = {"rows_read": 1_000, "dropped_missing_customer": 250, "rejected": 0}
+    source = SourceCard("files=1", AS_OF - timedelta(days=1), FIRST_DAY, counts=counts)
+    text = Page(render_report(replace(report, source=source))).text
+    assert "250 (missing customer) rows, 25 % of the 1,000 read" in text
+    assert "No row of this source version broke a rule." in text
+
+
+def test_promised_stands_beside_what_came_true(report: ReportData) -> None:
+    assert report.model is not None
+    bins = pl.DataFrame(
+        [
+            ("oot", "catboost", 1, 300, 0.2, 0.3, 0.25, 0.35),
+            ("oot", "catboost", 2, 100, 0.6, 0.7, 0.6, 0.8),
+            ("oot", "stage_rule", 1, 400, 0.9, 0.1, 0.05, 0.15),
+        ],
+        schema=cards.RELIABILITY_SCHEMA,
+        orient="row",
+    )
+    text = Page(render_report(replace(report, model=replace(report.model, reliability=bins)))).text
+    assert "promised 30 % on average and 40 % came true: they were 10 percentage points too low." in text
+
+
+def test_a_champion_that_is_the_stage_rule_is_shown_once(report: ReportData) -> None:
+    card = make_card(report.program)
+    rule = card.comparison.filter(pl.col("model") == "stage rule")
+    same = pl.concat([rule.with_columns(model=pl.lit("champion")), rule])
+    text = Page(render_report(replace(report, model=replace(card, comparison=same)))).text
+    assert "The champion that it replaced is the stage rule." in text
+    assert "champion before" not in text
+
+
+class TestWhatTheModelCannotShow:
+    def words(self, report: ReportData, first_day: date, judged: int) -> str:
+        card = make_card(report.program)
+        oot = card.cohort_metrics.filter(pl.col("split") == "oot")["as_of"].unique().sort().to_list()
+        kept = card.cohort_metrics.filter((pl.col("split") != "oot") | pl.col("as_of").is_in(oot[:judged]))
+        source = replace(report.source, first_day=first_day)
+        return Page(
+            render_report(replace(report, source=source, model=replace(card, cohort_metrics=kept)))
+        ).text  # fmt: skip
+
+    def test_one_cohort_and_a_short_history_are_said(self, report: ReportData) -> None:
+        text = self.words(report, AS_OF - timedelta(days=373), 1)
+        assert "judged on 1 cohort (2024-11-01)" in text
+        assert "One cohort judges it" in text
+        assert "The data cover 373 days, so no season is seen twice" in text
+
+    def test_with_two_of_each_there_is_nothing_to_warn_of(self, report: ReportData) -> None:
+        text = self.words(report, AS_OF - timedelta(days=800), 2)
+        assert "judged on 2 cohorts (2024-11-01 to 2024-12-01)" in text
+        assert "One cohort judges it" not in text
+        assert "no season is seen twice" not in text
+
+
+def test_a_shop_is_told_in_its_own_words() -> None:
+    program = make_program(
+        value=Value(unit="GBP", scale=100),
+        target=Target(name="purchase", kind="active", horizon_days=90),
+        life_cycle=LifeCycle(
+            new_max_age=45, recent_max=45, loyal_max_gap=90, won_back_max_gap=179, tourist_max=90, leaving_max=180
+        ),
+    )
+    text = Page(render_report(make_report(300, program=program))).text
+    assert "GBP of purchases" in text
+    assert "GBP earned" not in text
+    assert "chance to stay away" in text
+    assert "without a visit" not in text.lower()
+    assert "first 45 days" in text
+    assert "first week" not in text

@@ -1,6 +1,7 @@
 from datetime import date, timedelta
 
 import polars as pl
+import pytest
 
 from fiel.reports import people
 
@@ -115,3 +116,16 @@ def test_coverage_tells_who_is_counted_where() -> None:
         ("in the model's population", 1),
         ("scored", 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ([("lurker", 1, 5), ("hyper", 2, 3)], 1.0),  # the same groups
+        ([("lurker", 1, 4), ("lurker", 2, 4), ("hyper", 1, 4), ("hyper", 2, 4)], -1 / 14),  # crossed: below chance
+        ([("lurker", 1, 9)], 1.0),  # one group each
+    ],
+)
+def test_agreement_is_corrected_for_chance(pairs: list[tuple[str, int, int]], expected: float) -> None:
+    agreement = pl.DataFrame(pairs, schema=["value_cluster", "kmeans_cluster", "customers"], orient="row")
+    assert people.agreement_index(agreement) == pytest.approx(expected)

@@ -58,9 +58,17 @@ def test_the_cost_stands_beside_its_limits_and_the_last_cycle() -> None:
     cycles = pl.DataFrame(
         [(date(2025, 1, 1), 3, 250, 1), (date(2025, 1, 8), 2, 120, 1)], schema=cards.CYCLE_SCHEMA, orient="row"
     )
-    assert plans.amounts(PLAN, INCENTIVE, MoneyCard(cycles=cycles)).rows() == [
+    assert plans.amounts(PLAN, INCENTIVE, MoneyCard(cycles=cycles), date(2025, 1, 15)).rows() == [
         ("this plan (rewards)", 100, "plan"),
         ("budget of a cycle", 150, "limit"),
         ("cap of a cycle", 400, "limit"),
-        ("paid in the cycle of 2025-01-08", 120, "earlier"),
+        ("granted in the cycle of 2025-01-08", 120, "earlier"),
     ]
+
+
+def test_a_cycle_does_not_stand_beside_itself_once_it_is_applied() -> None:
+    cycles = pl.DataFrame(
+        [(date(2025, 1, 1), 3, 250, 1), (date(2025, 1, 8), 2, 120, 1)], schema=cards.CYCLE_SCHEMA, orient="row"
+    )
+    names = plans.amounts(PLAN, INCENTIVE, MoneyCard(cycles=cycles), date(2025, 1, 8))["name"].to_list()
+    assert names[-1] == "granted in the cycle of 2025-01-01"

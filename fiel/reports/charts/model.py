@@ -5,6 +5,8 @@ The frames are those of `fiel.reports.cards.ModelCard`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import altair as alt
 import polars as pl
 
@@ -22,8 +24,10 @@ _BETTER = {
 _ROLES = list(ROLE_COLOURS)
 
 
-def model_comparison(comparison: pl.DataFrame, metric: str, about: About) -> Chart:
-    """One metric of champion, challenger and stage rule out of time, with intervals."""
+def model_comparison(
+    comparison: pl.DataFrame, metric: str, about: About, called: Mapping[str, str] | None = None
+) -> Chart:
+    """One metric of champion, challenger and stage rule out of time, with intervals; `called` renames them."""
     found = comparison.filter(pl.col("metric") == metric)
     kind, digits = ("whole", ",.0f") if metric == "profit" else ("ratio", ".4f")
     words = [fmt.with_interval(row["value"], row["low"], row["high"], kind) for row in found.to_dicts()]
@@ -38,7 +42,13 @@ def model_comparison(comparison: pl.DataFrame, metric: str, about: About) -> Cha
         legend=None,
     )
     base = alt.Chart(rows).encode(
-        alt.Y("model:N", sort=_ROLES, title=None), tooltip=[tip("model", "model"), tip("value", name, digits), *bounds]
+        alt.Y(
+            "model:N",
+            sort=_ROLES,
+            title=None,
+            axis=alt.Axis(labelExpr=f"{dict(called or {})}[datum.label] || datum.label"),
+        ),
+        tooltip=[tip("model", "model"), tip("value", name, digits), *bounds],
     )
     value = alt.X(
         "value:Q",
@@ -54,7 +64,7 @@ def model_comparison(comparison: pl.DataFrame, metric: str, about: About) -> Cha
     layers = [point, names]
     if is_known:
         layers.insert(0, base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), x2="high:Q", color=roles))
-    said = fmt.listed([f"{r['model']} {r['words']}" for r in rows.to_dicts()])
+    said = fmt.listed([f"{(called or {}).get(r['model'], r['model'])} {r['words']}" for r in rows.to_dicts()])
     return finished(
         layered(*layers),
         f"{heading} out of time",
@@ -131,11 +141,14 @@ def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "ca
     name = label(
         corner.encode(alt.X("at:Q"), alt.Y("at:Q")), "words:N", align="right", dx=-8, dy=-6, color=light("muted")
     )
+    who = "stage rule" if model == "stage_rule" else "classifier"
     inside = rows.filter(pl.col("mean_prob").is_between("observed_low", "observed_high")).height
     return finished(
         layered(line, name, rule, point),
         "Reliability of the scores",
-        about.subtitle(f"observed share {target} against the mean score, out of time", int(rows["rows"].sum())),
+        about.subtitle(
+            f"observed share {target} against the mean score of the {who}, out of time", int(rows["rows"].sum())
+        ),
         f"In {inside} of {rows.height} bins the interval of the observed share holds the mean score.",
         300,
     )

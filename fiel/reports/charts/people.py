@@ -24,9 +24,9 @@ def _spread(rows: int) -> pl.Series:
     return (steps - steps.floor() - 0.5) * 0.5
 
 
-def _value_axis(unit: str, window_days: int, top: float, middle: float, high: float) -> alt.Y:
+def _value_axis(earned: str, window_days: int, top: float, middle: float, high: float) -> alt.Y:
     """The value axis: square roots, or logarithms above the cuts where a few customers earn many times the rest."""
-    title = f"{unit} earned in {window_days} days"
+    title = f"{earned} in {window_days} days"
     if top <= 8 * high:
         scale = alt.Scale(type="sqrt", domainMin=0)
         return alt.Y("value:Q", title=f"{title} (square-root scale)", scale=scale, axis=alt.Axis(tickCount=6))
@@ -36,13 +36,21 @@ def _value_axis(unit: str, window_days: int, top: float, middle: float, high: fl
 
 
 def value_scatter(
-    plane: pl.DataFrame, about: About, cuts: ValueClusters, unit: Value, window_days: int, of_customers: int
+    plane: pl.DataFrame,
+    about: About,
+    cuts: ValueClusters,
+    unit: Value,
+    window_days: int,
+    of_customers: int,
+    earned: str | None = None,
 ) -> Chart:
     """Active days (F) and value earned (V) of each customer, the fixed cuts drawn over the KMeans clusters.
 
     `plane` is made by `people.value_plane`, and may be a sample (`people.sampled`) of `of_customers` customers.
+    `earned` is what V is called.
     """
     scale = unit.scale
+    earned = earned or f"{unit.unit} earned"
     rows = plane.select(
         "active_days",
         "value_cluster",
@@ -61,7 +69,7 @@ def value_scatter(
         scale=alt.Scale(domain=[0, right], nice=False),
         axis=alt.Axis(tickMinStep=1, tickCount=7),
     )
-    value = _value_axis(unit.unit, window_days, top, cuts.middle_value / scale, cuts.high_value / scale)
+    value = _value_axis(earned, window_days, top, cuts.middle_value / scale, cuts.high_value / scale)
     points = (
         alt.Chart(rows)
         .mark_point(opacity=0.8, size=36)
@@ -76,7 +84,7 @@ def value_scatter(
             shape=alt.Shape("cluster:N", scale=alt.Scale(domain=names, range=list(_SHAPES[: len(names)]))),
             tooltip=[
                 tip("active_days", "active days", "d"),
-                tip("value", f"{unit.unit} earned", ",.0f"),
+                tip("value", earned, ",.0f"),
                 tip("value_cluster", "value cluster (fixed cuts)"),
                 tip("cluster", "KMeans cluster"),
             ],
@@ -128,7 +136,7 @@ def value_scatter(
     return finished(
         layered(*layers),
         f"Frequency and value, last {window_days} days",
-        about.subtitle(f"active days and {unit.unit} earned; dashed: the fixed cuts", of_customers) + sample,
+        about.subtitle(f"active days and {earned}; dashed: the fixed cuts", of_customers) + sample,
         f"Each point is a customer with at least one active day in the last {window_days} days, moved a little to the "
         f"side so that none hides another. Dashed lines are the "
         f"fixed cuts at {fmt.value(cuts.middle_value, unit)}, {fmt.value(cuts.high_value, unit)} and "

@@ -9,7 +9,7 @@ from fiel.reports import format as fmt
 from fiel.reports.charts.base import About, Chart, as_text, finished, label, layered, tip
 from fiel.reports.theme import DECISION_COLOURS, light
 
-DECISION_WORDS = {"grant": "paid", "held_out": "held out", "excluded": "excluded"}
+DECISION_WORDS = {"grant": "granted", "held_out": "held out", "excluded": "excluded"}
 
 
 def plan_by_bucket(buckets: pl.DataFrame, about: About, unit: str) -> Chart:
@@ -36,7 +36,7 @@ def plan_by_bucket(buckets: pl.DataFrame, about: About, unit: str) -> Chart:
                 tip("bucket", "bucket"),
                 tip("decision", "decision"),
                 tip("customers", "customers", ",d"),
-                tip("points", f"{unit} paid", ",d"),
+                tip("points", f"{unit} granted", ",d"),
             ],
         )
     )
@@ -45,14 +45,14 @@ def plan_by_bucket(buckets: pl.DataFrame, about: About, unit: str) -> Chart:
         layered(bars),
         "The plan by score bucket",
         about.subtitle("scored customers by bucket and decision", int(buckets["customers"].sum())),
-        f"{fmt.counted(int(paid['customers'].sum()), 'customer')} would be paid "
+        f"{fmt.counted(int(paid['customers'].sum()), 'customer')} in the plan for "
         f"{fmt.units(int(paid['points'].sum()), unit)}.",
         32 * len(order),
     )
 
 
 def plan_reasons(reasons: pl.DataFrame, about: About) -> Chart:
-    """Customers who are not paid, by reason; `reasons` as made by `plans.by_reason`."""
+    """Customers who are granted nothing, by reason; `reasons` as made by `plans.by_reason`."""
     unpaid = reasons.filter(pl.col("decision") != "grant")
     rows = unpaid.with_columns(
         reason=pl.col("reason_code").str.replace_all("_", " "),
@@ -67,9 +67,9 @@ def plan_reasons(reasons: pl.DataFrame, about: About) -> Chart:
     said = fmt.listed([f"{r['reason']} {r['words']}" for r in rows.to_dicts()])
     return finished(
         layered(base.mark_bar(color=light("muted")), label(base, "words:N")),
-        "Who is not paid, and why",
+        "Who is granted nothing, and why",
         about.subtitle("customers by reason", int(rows["customers"].sum())),
-        f"Customers who are not paid: {said}.",
+        f"Customers who are granted nothing: {said}.",
         28 * rows.height,
     )
 

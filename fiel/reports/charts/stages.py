@@ -171,7 +171,7 @@ _LABELLED_DAYS = 14
 
 
 def dropping_timeline(by_day: pl.DataFrame, about: About) -> Chart:
-    """Customers who drop a stage on each coming day without a visit; `by_day` as made by `people.dropping_by_day`."""
+    """Customers who drop a stage on each coming day if they stay away; `by_day` as made by `people.dropping_by_day`."""
     rows = as_text(by_day).with_columns(
         total=pl.col("customers").sum().over("day"), order=pl.col("next_stage").replace_strict(
             {stage: place for place, stage in enumerate(LEAVING)}, return_dtype=pl.Int64)
@@ -203,6 +203,6 @@ def dropping_timeline(by_day: pl.DataFrame, about: About) -> Chart:
     return finished(
         layered(bars, totals) if days <= _LABELLED_DAYS else layered(bars),
         f"Who drops a stage in the next {days} days",
-        about.subtitle("customers who fall without a visit, by day", total),
-        f"Without a visit {fmt.counted(total, 'customer')} drop a stage: {said}.",
+        about.subtitle("customers who fall if they stay away, by day", total),
+        f"If they stay away, {fmt.counted(total, 'customer')} drop a stage: {said}.",
     )

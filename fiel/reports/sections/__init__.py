@@ -4,7 +4,8 @@ from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Section
 from fiel.reports.sections.figures import key_figures
 from fiel.reports.sections.model import model
-from fiel.reports.sections.now import changes, leaving, rewards
+from fiel.reports.sections.now import changes, leaving
+from fiel.reports.sections.rewards import rewards
 from fiel.reports.sections.source import source
 
 __all__ = ["Section", "sections"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from fiel.program import STAGES, LifeCycle
-from fiel.reports import charts
+from fiel.program import STAGES
+from fiel.reports import charts, people
 from fiel.reports import format as fmt
 from fiel.reports.data import LISTED, ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
 from fiel.reports.sections.now import about, words_of
+from fiel.reports.sections.wording import stage_meanings, value_earned
 from fiel.reports.tables import Table, column, number, table
 
 _GAP_DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 45, 60, 90, 120, 180, 270, 365, 540, 730)
@@ -46,6 +47,13 @@ def _activity(data: ReportData) -> list[Block]:
             [column("week", "week from", fmt.day), number("new"), number("returning", "returning a day", fmt.ratio)],
         )
         blocks.append(figure("new", charts.new_and_returning(data.weekly, about(data)), weekly))
+        blocks.append(
+            Words(
+                f"The data begin on {fmt.day_in_words(data.source.first_day)}. Whoever was a customer before counts as "
+                "new on the first day seen, so the earliest weeks and join months may hold old customers.",
+                "muted",
+            )
+        )
     return blocks
 
 
@@ -78,22 +86,6 @@ def _moves(data: ReportData) -> Table:
     return table(wide, [*columns, number("from_customers", "all")], "Customers: stage then in rows, now in columns.")
 
 
-def stage_meanings(rules: LifeCycle) -> dict[str, str]:
-    """What each stage means with the program's thresholds, in words."""
-    return {
-        "curioso": f"new: first active day at most {rules.new_max_age} days ago",
-        "fiel": f"loyal: active in the last {rules.recent_max} days, the visit before at most {rules.loyal_max_gap} "
-        "days earlier",
-        "reconquistado": f"won back: active in the last {rules.recent_max} days, after {rules.loyal_max_gap + 1} to "
-        f"{rules.won_back_max_gap} days away",
-        "reborn": f"back: active in the last {rules.recent_max} days, after more than {rules.won_back_max_gap} days "
-        "away",
-        "turista": f"away for {rules.recent_max + 1} to {rules.tourist_max} days",
-        "desencantado": f"away for {rules.tourist_max + 1} to {rules.leaving_max} days",
-        "zumbi": f"gone: away for more than {rules.leaving_max} days",
-    }
-
-
 def _coming_back(data: ReportData) -> list[Block]:
     blocks: list[Block] = []
     later = data.retention.filter(pl.col("month") > 0)
@@ -120,6 +112,15 @@ def _coming_back(data: ReportData) -> list[Block]:
             ],
         )
         blocks.append(figure("returns", charts.return_curve(data.returns, about(data)), shown))
+        once = data.customers - data.returns.customers
+        if once > 0:
+            blocks.append(
+                Words(
+                    f"Not in the curve: {fmt.counted(once, 'customer')} with a single active day, who have no gap yet. "
+                    "Gaps that are still open are not counted either, so the curve is on the quick side.",
+                    "muted",
+                )
+            )
     else:
         blocks.append(Empty("The return curve needs customers with two active days."))
     return blocks
@@ -129,7 +130,7 @@ def _value(data: ReportData) -> list[Block]:
     program, window = data.program, data.program.features.frequency_window
     if data.plane.is_empty():
         return [Empty(f"Nobody was active in the {window} days before this date.")]
-    unit = program.value.unit
+    earned = value_earned(program)
     sizes = table(
         data.clusters.with_columns(pl.col("mean_value_earned") / program.value.scale),
         [
@@ -137,11 +138,11 @@ def _value(data: ReportData) -> list[Block]:
             number("customers"),
             number("share", show=fmt.percent),
             number("mean_active_days", "mean active days", fmt.ratio),
-            number("mean_value_earned", f"mean {unit} earned", fmt.whole),
+            number("mean_value_earned", f"mean {earned}", fmt.whole),
         ],
     )
     chart = charts.value_scatter(
-        data.plane, about(data), program.value_clusters, program.value, window, data.plane_customers
+        data.plane, about(data), program.value_clusters, program.value, window, data.plane_customers, earned
     )
     blocks: list[Block] = [figure("value", chart, sizes)]
     if data.silhouettes.height:
@@ -151,16 +152,14 @@ def _value(data: ReportData) -> list[Block]:
 
 
 def _fit_in_words(data: ReportData, k: int, silhouette: float) -> str:
-    shares = (
-        data.agreement.with_columns(most=pl.col("customers").max().over("kmeans_cluster"))
-        .filter(pl.col("customers") == pl.col("most"))
-        .unique("kmeans_cluster", keep="first", maintain_order=True)
-    )
-    same = int(shares["customers"].sum()) / max(int(data.agreement["customers"].sum()), 1)
+    sizes = data.agreement.group_by("kmeans_cluster").agg(pl.col("customers").sum())["customers"]
+    largest = int(sizes.max() or 0) / max(int(sizes.sum()), 1)  # type: ignore[arg-type]
     return (
         f"Do the fixed cuts still fit? KMeans on scaled frequency and value finds {k} clusters (silhouette "
-        f"{fmt.ratio(silhouette)}). {fmt.percent(same)} of the customers lie in the value cluster that is the largest "
-        "of their KMeans cluster; a low share says that the cuts run through the crowd."
+        f"{fmt.ratio(silhouette)}); the largest holds {fmt.percent(largest)}. Their agreement with the fixed cuts is "
+        f"{fmt.ratio(round(people.agreement_index(data.agreement), 2))} (adjusted Rand index: 1 the same groups, 0 no "
+        "more than chance). Where one KMeans cluster holds nearly everyone, it only parts a few extreme customers from "
+        "the rest, and says little about the cuts."
     )
 
 
@@ -180,6 +179,8 @@ def _ranking(data: ReportData) -> list[Block]:
     ]
     scored = int(data.coverage.filter(pl.col("group") == "scored")["customers"].sum())
     note = f"The first {min(LISTED, scored)} of {fmt.counted(scored, 'customer')}; all are in the table out_scores."
+    if data.ranking["prob"].is_duplicated().any():
+        note += " Customers of equal score stand in the order of their ids: places among them mean nothing."
     return [
         Shown(
             "Ranking by score",

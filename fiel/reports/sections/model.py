@@ -11,6 +11,7 @@ from fiel.reports.charts import About
 from fiel.reports.charts.model import METRIC_NAMES
 from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
+from fiel.reports.sections.evidence import evidence
 from fiel.reports.sections.now import about
 from fiel.reports.sections.wording import target_word
 from fiel.reports.tables import column, number, table
@@ -18,6 +19,7 @@ from fiel.reports.tables import column, number, table
 _SPLITS = {"train": "training", "valid": "calibration", "oot": "judging (out of time)"}
 _MODELS = {"catboost": "classifier", "stage_rule": "stage rule"}
 _KINDS = {"catboost": "a CatBoost classifier", "stage_rule": "the stage rule (no machine learning)"}
+_WEEK_DAYS = 7
 _ACTIONS = {
     "promote": "The challenger became champion",
     "keep": "The champion stays",
@@ -32,7 +34,12 @@ def model(data: ReportData) -> Section:
     if card is None:
         command = f"fiel run retrain --program {data.program.name}"
         return Section("model", title, (Empty("There is no champion yet.", command),))
-    blocks: list[Block] = [Words(_decision_in_words(card)), *_comparison(data, card), *_judgement(data, card)]
+    blocks: list[Block] = [
+        Words(_decision_in_words(card)),
+        *evidence(data, card),
+        *_comparison(data, card),
+        *_judgement(data, card),
+    ]
     if data.program.economics is not None:
         blocks += _profit(data, card)
     blocks += _realised(data)
@@ -40,10 +47,28 @@ def model(data: ReportData) -> Section:
 
 
 def _decision_in_words(card: ModelCard) -> str:
-    when = f" on {fmt.day_in_words(card.decided_on)}" if card.decided_on else ""
+    when = f" (as of {fmt.day_in_words(card.decided_on)})" if card.decided_on else ""
     action = _ACTIONS.get(card.action, card.action.capitalize())
-    kept = " The measures below are those of the challenger, which did not replace it." if card.action == "keep" else ""
-    return f"{action}{when}: {card.reason.rstrip('.')}. In force is version {card.version}, {_kind(card.kind)}.{kept}"
+    text = f"{action}{when}: {card.reason.rstrip('.')}. In force is version {card.version}, {_kind(card.kind)}."
+    if card.action == "keep":
+        text += " Gains, slices and features below are those of the challenger, which did not replace it."
+    elif _is_rule(card):
+        text += " The champion that it replaced is the stage rule."
+    return text
+
+
+def _is_rule(card: ModelCard) -> bool:
+    """Whether the champion that a challenger met is the stage rule itself: then it is shown once."""
+    champion, rule = (
+        card.comparison.filter(pl.col("model") == name).drop("model") for name in ("champion", "stage rule")
+    )
+    return champion.height > 0 and champion.equals(rule)
+
+
+def _roles(card: ModelCard) -> tuple[pl.DataFrame, dict[str, str]]:
+    """The comparison as it is shown, and what its models are called: after a promotion the champion is another one."""
+    shown = card.comparison.filter(pl.col("model") != "champion") if _is_rule(card) else card.comparison
+    return shown, {"champion": "champion before"} if card.action == "promote" else {}
 
 
 def _kind(kind: str) -> str:
@@ -60,13 +85,14 @@ def _judged(data: ReportData, card: ModelCard) -> About:
 
 def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
     blocks: list[Block] = []
+    comparison, names = _roles(card)
     for metric in ("profit", "auc", "log_loss"):
-        part = card.comparison.filter(pl.col("metric") == metric)
+        part = comparison.filter(pl.col("metric") == metric)
         if part.is_empty():
             continue
         show = fmt.whole if metric == "profit" else fmt.ratio
         shown = table(
-            part,
+            part.with_columns(pl.col("model").replace(names)),
             [
                 column("model"),
                 number("value", METRIC_NAMES[metric], show),
@@ -74,13 +100,15 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
                 number("high", "to", show),
             ],
         )
-        chart = charts.model_comparison(card.comparison, metric, _judged(data, card))
+        chart = charts.model_comparison(comparison, metric, _judged(data, card), names)
         blocks.append(figure(f"compare-{metric.replace('_', '-')}", chart, shown, half=True))
-    if card.differences.height:
-        rows = card.differences.to_dicts()
+    differences = card.differences.filter(pl.col("against") == "stage rule") if _is_rule(card) else card.differences
+    if differences.height:
+        rows = differences.to_dicts()
         between = [fmt.difference(row["value"], row["low"], row["high"]) for row in rows]
         shown = table(
-            card.differences.with_columns(
+            differences.with_columns(
+                pl.col("against").replace(names),
                 difference=pl.Series(between, dtype=pl.String),
                 metric=pl.col("metric").replace(METRIC_NAMES),
             ),
@@ -164,7 +192,7 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
             ],
         )
         blocks.append(figure("cohorts", charts.auc_by_cohort(card.cohort_metrics, _judged(data, card)), shown))
-    slices = card.slices.filter(pl.col("split") == "oot")
+    slices = _slices(data, card).filter(pl.col("split") == "oot")
     if slices["auc"].is_not_null().any():
         overall = card.metrics.filter(pl.col("split") == "oot", pl.col("model") == "catboost")["auc"].first()
         shown = table(
@@ -181,7 +209,7 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
             ],
             "Intervals by Hanley and McNeil (1982). Small slices are reported, never gated.",
         )
-        chart = charts.slices(card.slices, _judged(data, card), overall if isinstance(overall, float) else None)
+        chart = charts.slices(slices, _judged(data, card), overall if isinstance(overall, float) else None)
         blocks.append(figure("slices", chart, shown, half=True))
     if card.importances.height:
         columns = [column("feature"), number("mean_abs_shap", "mean |SHAP|, log odds", fmt.ratio)]
@@ -190,6 +218,15 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
             figure("importances", charts.importances(card.importances, _judged(data, card)), shown, half=True)
         )
     return blocks
+
+
+def _slices(data: ReportData, card: ModelCard) -> pl.DataFrame:
+    """The slices, the new customers' named by the program's own number of days (a week is the default)."""
+    days = data.program.life_cycle.new_max_age
+    names = {"first week": "first week" if days == _WEEK_DAYS else f"first {days} days"}
+    return card.slices.with_columns(
+        pl.col("value").replace(names), pl.col("slice").replace({"first_week": "age", "first week": "age"})
+    )
 
 
 def _metrics(data: ReportData, card: ModelCard) -> Shown:
@@ -205,12 +242,7 @@ def _metrics(data: ReportData, card: ModelCard) -> Shown:
             number("brier", "Brier score", fmt.ratio),
             number("average_precision", "average precision", fmt.ratio),
         ],
-        "Only the out-of-time rows judge the model; training rows flatter it. "
-        + "; ".join(
-            f"{_SPLITS.get(split, split)}: {fmt.day(dates[0])} to {fmt.day(dates[-1])}"
-            for split, dates in card.cohorts.items()
-            if dates
-        ),
+        "Only the out-of-time rows judge the model; training rows flatter it.",
     )
     return Shown(
         "Measures by part of the data",

@@ -1,18 +1,19 @@
-"""What comes first: what changed, who is leaving, what we propose to pay and why it should work."""
+"""What comes first: what changed and who is leaving."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from fiel.actions.reasons import REASONS
-from fiel.actions.summary import Detectable
 from fiel.reports import charts
 from fiel.reports import format as fmt
 from fiel.reports.charts import About
-from fiel.reports.data import LISTED, Expectation, PlanView, ReportData
+from fiel.reports.data import LISTED, Expectation, ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Tile, Tiles, Words, figure
-from fiel.reports.sections.wording import Wording, wording
+from fiel.reports.sections.wording import Wording, stage_meanings, wording
 from fiel.reports.tables import Column, column, number, table
+
+_CLOSE = 0.02
+"""A difference between promised and observed share that is not worth a word."""
 
 
 def words_of(data: ReportData) -> Wording:
@@ -34,7 +35,7 @@ def _change(row: dict[str, float | str | None]) -> str:
     if not isinstance(now, float) or not isinstance(before, float):
         return fmt.MISSING
     if row["kind"] == "share":
-        return f"{fmt.signed_ratio(100 * (now - before))} percentage points"
+        return fmt.signed_points(now - before)
     moved = fmt.signed_whole(now - before) if row["kind"] == "count" else fmt.signed_ratio(now - before)
     return moved if before == 0 else f"{moved} ({fmt.signed_percent(now / before - 1)})"
 
@@ -44,7 +45,7 @@ def changes(data: ReportData) -> Section:
     tiles = _headline(data)
     if data.previous_as_of is None:
         nothing = Empty("There is nothing to compare with yet: this is the first date with enough history.")
-        return Section("changes", "What changed", (tiles, nothing))
+        return Section("changes", "What changed", (tiles, nothing, _stages_explained(data)))
     before = fmt.day(data.previous_as_of)
     rows = data.key_figures.to_dicts()
     frame = data.key_figures.with_columns(
@@ -71,10 +72,22 @@ def changes(data: ReportData) -> Section:
     blocks: tuple[Block, ...] = (
         tiles,
         Words(_moves_in_words(data)),
+        _stages_explained(data),
         Shown("Key figures then and now", f"as of {fmt.day(data.as_of)} and {before}", shown),
         figure("stage-change", charts.stage_change(data.stage_change, about(data), before), stage_rows),
     )
     return Section("changes", f"What changed since {before}", blocks)
+
+
+def _stages_explained(data: ReportData) -> Shown:
+    """The key to the names of the stages, which this page uses from its first line on."""
+    meanings = stage_meanings(data.program.life_cycle)
+    rows = pl.DataFrame({"stage": list(meanings), "meaning": list(meanings.values())})
+    return Shown(
+        "What the stages mean",
+        "days with at least one event are active days; the numbers of days stand in the program file",
+        table(rows, [column("stage", kind="stage"), column("meaning", kind="prose")]),
+    )
 
 
 def _headline(data: ReportData) -> Tiles:
@@ -94,7 +107,7 @@ def _headline(data: ReportData) -> Tiles:
     if data.expected_losses is not None:
         tiles.append(
             Tile(
-                "expected to be lost",
+                f"expected {words_of(data).loss}",
                 f"{fmt.whole(data.expected_losses.expected)} customers",
                 f"of {fmt.whole(data.expected_losses.customers)} {words_of(data).members}, by "
                 f"{fmt.day(data.horizon_date)}",
@@ -103,7 +116,8 @@ def _headline(data: ReportData) -> Tiles:
     if data.plan is not None:
         unit = data.program.value.unit
         note = f"to {fmt.counted(data.plan.paid_customers, 'customer')}, {fmt.whole(data.plan.held_out)} held out"
-        tiles.append(Tile("proposed to pay", fmt.units(data.plan.paid_points, unit), note))
+        label = "granted" if data.money.applied else "proposed to pay"
+        tiles.append(Tile(label, fmt.units(data.plan.paid_points, unit), note))
     return Tiles(tuple(tiles))
 
 
@@ -138,7 +152,7 @@ def leaving(data: ReportData) -> Section:
         return Section("leaving", "Who is leaving", tuple(blocks))
     blocks.append(
         Words(
-            f"Without a visit, {fmt.counted(total, 'customer')} drop a stage by {last}, {fmt.whole(loyal)} of them "
+            f"If they stay away, {fmt.counted(total, 'customer')} drop a stage by {last}, {fmt.whole(loyal)} of them "
             "from fiel."
         )
     )
@@ -154,14 +168,14 @@ def leaving(data: ReportData) -> Section:
         column("stage", "stage now", kind="stage"),
         column("next_stage", "falls into", kind="stage"),
         column("next_stage_date", "on", fmt.day),
-        column("stage_after_visit", "after a visit", kind="stage"),
+        column("stage_after_visit", "if they come back", kind="stage"),
     ]
     if scored:
         columns.insert(1, number("prob", words_of(data).chance, fmt.percent))
     blocks.append(
         Shown(
             f"The next to drop, until {last}",
-            _subtitle(data, "the soonest first; within a day the most likely to be lost first", total),
+            _subtitle(data, f"the soonest first; within a day the most likely {words_of(data).loss} first", total),
             table(data.dropping, columns, "All of them are in the table out_scores.", at_most=LISTED),
         )
     )
@@ -173,7 +187,7 @@ def leaving(data: ReportData) -> Section:
 def _most_at_risk(data: ReportData) -> Shown:
     columns: list[Column] = [
         column("customer_id", "customer", kind="id"),
-        number("loss_prob", "chance to be lost", fmt.percent),
+        number("loss_prob", f"chance {words_of(data).loss}", fmt.percent),
         column("next_stage", "falls into", kind="stage"),
         column("next_stage_date", "on", fmt.day),
         column("value_cluster", "value cluster"),
@@ -181,12 +195,12 @@ def _most_at_risk(data: ReportData) -> Shown:
     columns += [
         column(name, f"reason {place}", kind="prose")
         for place in (1, 2, 3)
-        if data.leaving[name := f"reason_{place}"].is_not_null().any()
+        if 2 * data.leaving[name := f"reason_{place}"].is_not_null().sum() > data.leaving.height
     ]
     size = 0 if data.expected_losses is None else data.expected_losses.customers
     words = words_of(data)
     return Shown(
-        f"{fmt.counted(size, 'customer')} {words.members}: the most likely to be lost",
+        f"{fmt.counted(size, 'customer')} {words.members}: the most likely {words.loss}",
         _subtitle(data, f"chance {words.lost}", size),
         table(data.leaving, columns, f"The first {min(LISTED, size)} of {fmt.counted(size, 'customer')}."),
     )
@@ -207,134 +221,27 @@ def _expectation_in_words(data: ReportData, losses: Expectation) -> str:
             f", and {fmt.with_interval(gains.expected, gains.low, gains.high, 'whole')} of the "
             f"{fmt.whole(gains.customers)} others {words.gained}"
         )
-    return text + ". The intervals (95 %) hold if the scores are calibrated and customers decide independently."
-
-
-def rewards(data: ReportData) -> Section:
-    """What the plan would pay, to whom, within which limits, and what is known of its effect."""
-    title = "What we propose to pay, and why it should work"
-    if data.plan is None:
-        missing = Empty("No plan was made for this date.", _command(data, "reward"))
-        return Section("rewards", title, (missing,))
-    plan, unit, money = data.plan, data.program.value.unit, data.money
-    blocks: list[Block] = [Words(_plan_in_words(data, plan))]
-    if data.program.incentive.invented:
-        blocks.append(
-            Words(
-                "The amounts of this policy are placeholders of ours, not the operator's. Set "
-                "incentive.buckets in the program file before anything is paid.",
-                "warning",
-            )
-        )
-    if money.summary is not None and money.summary.not_payable_because and not money.applied:
-        blocks.append(Words(f"This plan cannot be paid: {money.summary.not_payable_because}.", "warning"))
-    if plan.buckets.height:
-        by_bucket = table(
-            plan.buckets.with_columns(decision=pl.col("decision").replace(charts.DECISION_WORDS)),
-            [column("bucket"), column("decision"), number("customers"), number("points", f"{unit} paid")],
-        )
-        blocks.append(figure("plan-buckets", charts.plan_by_bucket(plan.buckets, about(data), unit), by_bucket))
-    amounts = table(plan.amounts, [column("name", "amount"), number("points", unit)])
-    blocks.append(figure("budget", charts.budget(plan.amounts, about(data), unit), amounts, half=True))
-    if plan.reasons.filter(pl.col("decision") != "grant").height:
-        reasons = table(
-            plan.reasons.with_columns(
-                meaning=pl.col("reason_code").replace_strict(REASONS, default=pl.col("reason_code")),
-                decision=pl.col("decision").replace(charts.DECISION_WORDS),
-            ),
-            [
-                column("decision"),
-                column("reason_code", "reason", fmt.words),
-                number("customers"),
-                column("meaning", kind="prose"),
-            ],
-        )
-        blocks.append(figure("plan-reasons", charts.plan_reasons(plan.reasons, about(data)), reasons, half=True))
-    blocks += _why_it_should_work(data)
-    if plan.winners.height:
-        columns = [
-            number("rank", "place"),
-            column("customer_id", "customer", kind="id"),
-            column("stage", kind="stage"),
-            number("prob", words_of(data).chance, fmt.percent),
-            number("points", unit, fmt.signed_whole),
-            column("product"),
-        ]
-        first = f"The first {LISTED} of {fmt.whole(plan.paid_customers)}. " if plan.paid_customers > LISTED else ""
-        note = f"{first}Places in between are held out or excluded."
-        blocks.append(
-            Shown(
-                "Who would be paid first",
-                _subtitle(data, f"{unit}, in the order of payment", plan.paid_customers),
-                table(plan.winners, columns, f"{note} All the paid are in the export of the cycle."),
-            )
-        )
-    return Section("rewards", title, tuple(blocks))
-
-
-def _plan_in_words(data: ReportData, plan: PlanView) -> str:
-    unit = data.program.value.unit
-    paid = "were paid" if data.money.applied else "would be paid"
-    text = (
-        f"{fmt.counted(plan.paid_customers, 'customer')} {paid} {fmt.units(plan.paid_points, unit)} in all, under "
-        f"policy {plan.policy_version}; {fmt.counted(plan.held_out, 'eligible customer')} "
-        f"({fmt.percent(data.program.incentive.hold_out_share)} by design) are held out."
-    )
-    summary = data.money.summary
-    if summary is not None:
-        text += f" Of the budget {fmt.units(summary.budget_left_points, unit)} would be left."
-        if summary.previous is not None:
-            text += (
-                f" Against the cycle of {fmt.day(summary.previous.as_of)} "
-                f"({fmt.counted(summary.previous.granted, 'customer')}, "
-                f"{fmt.units(summary.previous.rewards_points, unit)}) {fmt.whole(summary.previous.entered)} enter and "
-                f"{fmt.whole(summary.previous.left)} leave."
-            )
-    return text
-
-
-def _why_it_should_work(data: ReportData) -> list[Block]:
-    known = data.money.lift.filter(pl.col("lift").is_not_null())
-    blocks: list[Block] = []
-    if known.height:
-        shown = table(
-            known.sort("as_of", "kind"),
-            [
-                column("as_of", "cycle", fmt.day),
-                column("kind"),
-                number("granted"),
-                number("granted_rate", "reached the target", fmt.percent),
-                number("held_out", "held out"),
-                number("held_out_rate", "reached the target", fmt.percent),
-                number("lift", "difference (share)", fmt.signed_percent),
-                number("lift_lower", "interval from", fmt.signed_percent),
-                number("lift_upper", "to", fmt.signed_percent),
-            ],
-        )
-        blocks.append(figure("lift", charts.realised_lift(known, about(data), words_of(data).word), shown))
-    else:
-        blocks.append(
-            Words(
-                "Nothing shows yet that paying works: no applied cycle has matured. A cycle is judged "
-                f"{data.program.target.horizon_days} days after it was paid, by comparing the paid with those held "
-                "out.",
-            )
-        )
-    summary = data.money.summary
-    blocks += [Words(_detectable_in_words(found)) for found in (summary.detectable if summary is not None else ())]
-    return blocks
-
-
-def _detectable_in_words(found: Detectable) -> str:
-    groups = f"{fmt.whole(found.granted)} paid and {fmt.whole(found.held_out)} held out ({found.kind}s)"
-    if found.effect is None:
-        return f"With {groups}, this cycle could show no effect at all: the groups are too small."
     return (
-        f"With {groups}, the smallest effect that this cycle could show is "
-        f"{fmt.signed_ratio(100 * found.effect)} percentage points on a share of {fmt.percent(found.base_rate)} "
-        "(80 % power, 5 % level). A smaller one would go unseen."
+        text + ". The intervals (95 %) hold if the scores are calibrated and customers decide independently."
+        f"{_tried_in_words(data)}"
     )
 
 
-def _command(data: ReportData, stage: str) -> str:
-    return f"fiel run {stage} --program {data.program.name} --as-of {fmt.day(data.as_of)}"
+def _tried_in_words(data: ReportData) -> str:
+    """How the scores in force did where their outcome is known: promised against observed, out of time."""
+    card = data.model
+    if card is None:
+        return ""
+    bins = card.reliability.filter(pl.col("split") == "oot", pl.col("model") == card.kind)
+    rows = int(bins["rows"].sum())
+    if not rows:
+        return ""
+    promised = float((bins["mean_prob"] * bins["rows"]).sum()) / rows
+    observed = float((bins["observed_rate"] * bins["rows"]).sum()) / rows
+    lean = "low" if observed > promised else "high"
+    off = abs(observed - promised)
+    verdict = "" if off < _CLOSE else f": they were {fmt.ratio(round(100 * off, 1))} percentage points too {lean}"
+    return (
+        f" Where the outcome is known (out of time, {fmt.counted(rows, 'row')}) the scores promised "
+        f"{fmt.percent(promised)} on average and {fmt.percent(observed)} came true{verdict}."
+    )

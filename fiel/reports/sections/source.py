@@ -32,11 +32,23 @@ def source(data: ReportData) -> Section:
         blocks.append(
             Shown("What the ingest counted", f"rows, source version {card.source_version}", shown, is_folded=True)
         )
+    dropped = {name: rows for name, rows in card.counts.items() if name.startswith("dropped_") and rows}
+    if dropped:
+        said = [f"{fmt.whole(rows)} ({fmt.words(name.removeprefix('dropped_'))})" for name, rows in dropped.items()]
+        read = card.counts.get("rows_read", 0)
+        share = f", {fmt.percent(sum(dropped.values()) / read)} of the {fmt.whole(read)} read" if read else ""
+        blocks.append(
+            Words(
+                f"Left out as the program file asks: {fmt.listed(said)} rows{share}. "
+                "No figure on this page holds them.",
+                "warning",
+            )
+        )
     if card.rejects.height:
         shown = table(card.rejects, [column("table_name", "table"), column("rule", show=fmt.words), number("rows")])
-        blocks.append(Shown("Rows set aside", "rows by the rule that they broke; kept in core_rejected", shown))
+        blocks.append(Shown("Rows rejected", "rows by the rule that they broke; kept in core_rejected", shown))
     else:
-        blocks.append(Words("No row of this source version was set aside.", "muted"))
+        blocks.append(Words("No row of this source version broke a rule.", "muted"))
     if card.table_versions:
         versions = pl.DataFrame({"table": list(card.table_versions), "version": list(card.table_versions.values())})
         code = f"; code version {card.code_version}" if card.code_version else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from fiel.program import Program
+from fiel.program import LifeCycle, Program
 from fiel.reports import format as fmt
 
 
@@ -13,12 +13,14 @@ from fiel.reports import format as fmt
 class Wording:
     """The outcome in words.
 
-    `word` is the state (fiel, active); `members` who is in it now; `lost` and `gained` what becomes of customers.
+    `word` is the state (fiel, active); `members` who is in it now; `lost` and `gained` what becomes of customers;
+    `loss` is `lost` in short, without its date.
     """
 
     word: str
     members: str
     lost: str
+    loss: str
     gained: str
     when: str
 
@@ -36,6 +38,7 @@ def wording(program: Program, horizon_date: date) -> Wording:
             word=target.stage,
             members=f"who are {target.stage} now",
             lost=f"not to be {target.stage} on {fmt.day_in_words(horizon_date)}",
+            loss=f"to stop being {target.stage}",
             gained=f"to be {target.stage} then",
             when=f"on {fmt.day(horizon_date)}",
         )
@@ -43,11 +46,34 @@ def wording(program: Program, horizon_date: date) -> Wording:
         word="active",
         members=f"who were active in the last {target.horizon_days} days",
         lost=f"not to come back before {fmt.day_in_words(horizon_date)}",
+        loss="to stay away",
         gained="to come back by then",
         when=f"before {fmt.day(horizon_date)}",
     )
 
 
+def value_earned(program: Program) -> str:
+    """What value_earned is called: points are earned, while money of a shop is what its customers bought for."""
+    unit = program.value.unit
+    return f"{unit} of purchases" if fmt.is_currency(unit) else f"{unit} earned"
+
+
 def target_word(program: Program) -> str:
     """The outcome in one word: the stage, or `active`."""
     return program.target.stage if program.target.kind == "stage" else "active"
+
+
+def stage_meanings(rules: LifeCycle) -> dict[str, str]:
+    """What each stage means with the program's thresholds, in words."""
+    return {
+        "curioso": f"new: first active day at most {rules.new_max_age} days ago",
+        "fiel": f"loyal: active in the last {rules.recent_max} days, the active day before at most "
+        f"{rules.loyal_max_gap} days earlier",
+        "reconquistado": f"won back: active in the last {rules.recent_max} days, after {rules.loyal_max_gap + 1} to "
+        f"{rules.won_back_max_gap} days away",
+        "reborn": f"back: active in the last {rules.recent_max} days, after more than {rules.won_back_max_gap} days "
+        "away",
+        "turista": f"away for {rules.recent_max + 1} to {rules.tourist_max} days",
+        "desencantado": f"away for {rules.tourist_max + 1} to {rules.leaving_max} days",
+        "zumbi": f"gone: away for more than {rules.leaving_max} days",
+    }
