@@ -58,8 +58,8 @@ PHRASES = (
     Phrase("transactions_afternoon_share", "part of day", "having {v} of the events in the afternoon", form="share"),
     Phrase("transactions_night_share", "part of day", "having {v} of the events at night", form="share"),
     Phrase("value_net_{w}", "balance", "a net of {v} {unit} {when}", form="value"),
-    Phrase("value_earned_{w}", "earned", "having earned {v} {unit} {when}", form="value"),
-    Phrase("value_spent_{w}", "spent", "having spent {v} {unit} {when}", form="value"),
+    Phrase("value_earned_{w}", "earned", "having {earned} {v} {unit} {when}", form="value"),
+    Phrase("value_spent_{w}", "spent", "having {spent} {v} {unit} {when}", form="value"),
     Phrase("hours_{w}", "hours", "being around for {v} hours {when}"),
     Phrase("age_days", "age", "{v} days since the first active day", "{v} day since the first active day",
            form="count"),
@@ -144,12 +144,15 @@ def _filled(template: str, phrase: Phrase, column: str, shown: pl.Expr, program:
     match = phrase.match(column)
     named = match.groupdict() if match else {}
     window, key = named.get("w") or "", named.get("key") or ""
+    is_money = program.value.unit.isupper()  # a currency code: amounts are sales, negative ones are taken back
     days = f"last {window[1:]} days" if window.startswith("d") else "days since joining"
     words = {
         "{when}": f"in the {days}" if window.startswith("d") else "since joining",
         "{days}": days,
         "{ago}": f"{window[1:]} days ago",
         "{unit}": program.value.unit,
+        "{earned}": "bought for" if is_money else "earned",
+        "{spent}": "cancelled or returned" if is_money else "spent",
         "{key}": _key_words(phrase.column, key, program),
     }
     text = template

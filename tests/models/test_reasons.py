@@ -58,7 +58,7 @@ def test_a_value_becomes_a_sentence(column: str, value: object, raises: bool, se
 def test_values_are_shown_in_the_programs_unit() -> None:
     cents = Program.model_validate({**PROGRAM.model_dump(), "value": {"unit": "GBP", "scale": 100}})
     found = sentences("value_earned_d28", pl.Series([12_345]), pl.Series([True]), cents)
-    assert found.to_list() == ["having earned 123.45 GBP in the last 28 days raises it"]
+    assert found.to_list() == ["having bought for 123.45 GBP in the last 28 days raises it"]
 
 
 def test_every_column_that_a_model_may_use_has_a_phrase() -> None:

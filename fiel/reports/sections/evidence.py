@@ -40,8 +40,8 @@ def evidence(data: ReportData, card: ModelCard) -> list[Block]:
         )
     if days < _TWO_YEARS_DAYS:
         limits.append(
-            f"The data cover {fmt.counted(days, 'day')}, so no season is seen twice, and a score cannot know the time "
-            "of year that it looks at."
+            f"The data cover {fmt.counted(days, 'day')}, so no season is seen twice: what belongs to the time of year "
+            "cannot be told from a lasting change."
         )
     if limits:
         blocks.append(Words(" ".join(limits), "warning"))

@@ -103,8 +103,8 @@ def _plan_in_words(data: ReportData, plan: PlanView) -> str:
     summary = data.money.summary
     if summary is not None:
         text += (
-            f" Of the budget of {fmt.units(summary.budget_points, unit)} "
-            f"{fmt.units(summary.budget_left_points, unit)} {'are' if done else 'would be'} left."
+            f" {fmt.units(summary.budget_left_points, unit)} of the budget of "
+            f"{fmt.units(summary.budget_points, unit)} {'are' if done else 'would be'} left."
         )
         if summary.previous is not None:
             text += (
