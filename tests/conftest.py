@@ -82,6 +82,19 @@ def _s3_server() -> Iterator[str]:
         server.wait(10)
 
 
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One Prefect server for all tests that run flows; no heartbeats, which would cost a second each."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield
+
+
 @pytest.fixture
 def s3_bucket(_s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """`s3://` address of a fresh bucket on a local S3 server; the environment holds its endpoint and credentials."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,23 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
 
 from fiel.simulate.teomewhy import simulate
 from tests.conftest import ROOT
 
 END = date(2025, 6, 30)
 AS_OF = date(2025, 7, 1)
-
-
-@pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
-    with (
-        prefect_test_harness(server_startup_timeout=120),
-        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-    ):
-        yield
 
 
 @dataclass(frozen=True)
