@@ -61,6 +61,15 @@ def test_a_version_that_comes_back_after_a_rollback_gets_its_row(store: Store) -
     assert [row.to_version for row in store.promotions("club")] == ["1", "2", "1", "2"]
 
 
+def test_of_two_promotions_compared_with_the_same_champion_only_the_first_is_made(store: Store) -> None:
+    store.append_promotion(FIRST)
+    store.append_promotion(SECOND)
+    late = replace(SECOND, to_version="3", digest="d3", fingerprint="f3")
+    with pytest.raises(StoreError, match="it is version 2, not 1: nothing was promoted; compare again"):
+        store.append_promotion(late)
+    assert [row.to_version for row in store.promotions("club")] == ["1", "2"]
+
+
 def test_instants_come_back_in_utc_whatever_zone_they_had(store: Store) -> None:
     brasilia = timezone(timedelta(hours=-3))
     store.append_promotion(replace(FIRST, at=FIRST.at.astimezone(brasilia)))

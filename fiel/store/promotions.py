@@ -9,6 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fiel.errors import StoreError
 from fiel.store.schema import PROMOTIONS
 
 Action = Literal["first", "promote", "rollback"]
@@ -35,7 +36,8 @@ def append(connection: Connection, row: PromotionRow) -> bool:
     """Add the row unless the newest one already says the same; whether it was added.
 
     The same: the champion is already `to_version`, from the same fingerprint. So a step that is run again adds
-    nothing, and a version that comes back after a rollback gets its row.
+    nothing, and a version that comes back after a rollback gets its row. StoreError where the champion is no longer
+    `from_version`: of two promotions at once, compared with the same champion, only the first is made.
     """
     table = PROMOTIONS.c
     newest = connection.execute(
@@ -43,6 +45,12 @@ def append(connection: Connection, row: PromotionRow) -> bool:
     ).one_or_none()
     if newest is not None and (newest.to_version, newest.fingerprint) == (row.to_version, row.fingerprint):
         return False
+    current = None if newest is None else newest.to_version
+    if row.from_version != current:
+        raise StoreError(
+            f"the champion of {row.program} changed meanwhile: it is version {current}, not {row.from_version}: "
+            "nothing was promoted; compare again"
+        )
     connection.execute(
         PROMOTIONS.insert().values(
             program=row.program,
