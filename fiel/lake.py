@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 import fsspec
 import polars as pl
@@ -47,7 +47,7 @@ class Lake:
     def __init__(self, address: str, program: str) -> None:
         self.address = address.rstrip("/")
         self.program = program
-        if self.address.startswith("s3://"):
+        if self.is_remote:
             _prepare_s3()
 
     # -- tables
@@ -82,7 +82,7 @@ class Lake:
         try:
             return pl.scan_delta(self.path(table), version=version)
         except (OSError, DeltaError, pl.exceptions.PolarsError) as error:
-            raise LakeError(f"table {self.path(table)} cannot be read: {_plain(error)}") from error
+            raise LakeError(f"table {self.path(table)} cannot be read: {plain(error)}: {self.advice}") from error
 
     def read(self, table: str, as_of: date | None = None, version: int | None = None) -> pl.DataFrame:
         """Rows of the table, or of its one partition, sorted by the table's key."""
@@ -91,8 +91,8 @@ class Lake:
             rows = rows.filter(pl.col("as_of") == as_of)
         try:
             found = rows.collect()
-        except (OSError, DeltaError, pl.exceptions.PolarsError) as error:
-            raise LakeError(f"table {self.path(table)} cannot be read: {_plain(error)}") from error
+        except (OSError, DeltaError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise LakeError(f"table {self.path(table)} cannot be read: {plain(error)}: {self.advice}") from error
         return _sorted(found, TABLES[table])
 
     def partitions(self, table: str) -> list[date]:
@@ -163,7 +163,7 @@ class Lake:
             with fs.open(path, "wb") as target:
                 target.write(content)
         except OSError as error:
-            raise LakeError(f"{address} cannot be written: {_plain(error)}: check space and permissions") from error
+            raise LakeError(f"{address} cannot be written: {plain(error)}: check space and permissions") from error
 
     def get(self, address: str) -> bytes | None:
         """Content of a plain file; None if there is none."""
@@ -174,7 +174,29 @@ class Lake:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise LakeError(f"{address} cannot be read: {_plain(error)}") from error
+            raise LakeError(f"{address} cannot be read: {plain(error)}: {self.advice}") from error
+
+    # -- what went wrong
+
+    def data_files(self, table: str) -> list[tuple[str, int]]:
+        """Address below the table and size in bytes of every data file of its newest version."""
+        found = self._open(table)
+        if found is None:
+            return []
+        actions = pl.DataFrame(found.get_add_actions(flatten=True)).select("path", "size_bytes")
+        return [(unquote(path), size) for path, size in actions.iter_rows()]
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the lake is on S3."""
+        return self.address.startswith("s3://")
+
+    @property
+    def advice(self) -> str:
+        """What to do where the lake cannot be read."""
+        if self.is_remote:
+            return "check network, bucket, credentials and AWS_ENDPOINT_URL"
+        return "check FIEL_LAKE and its permissions, or restore the lake from its backup"
 
     # -- inside
 
@@ -184,7 +206,7 @@ class Lake:
         except TableNotFoundError:
             return None
         except (OSError, DeltaError) as error:
-            raise LakeError(f"lake {self.path(table)} cannot be read: {_plain(error)}") from error
+            raise LakeError(f"table {self.path(table)} cannot be read: {plain(error)}: {self.advice}") from error
 
     def _version(self, table: str) -> int:
         version = self.version(table)
@@ -214,7 +236,7 @@ class Lake:
             _retrying()(attempt)
         except (OSError, DeltaError) as error:
             raise LakeError(
-                f"table {path} cannot be written: {_plain(error)}: the earlier version is still there; "
+                f"table {path} cannot be written: {plain(error)}: the earlier version is still there; "
                 "check space, permissions and other writers"
             ) from error
         return self._version(table.name)
@@ -271,10 +293,12 @@ def _prepare_s3() -> None:
         os.environ.setdefault("AWS_ALLOW_HTTP", "true")
 
 
-def _plain(error: BaseException) -> str:
-    """An error's first line without colour codes."""
-    text = _COLOUR.sub("", str(error)).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__
+def plain(error: BaseException) -> str:
+    """An error's first line without colour codes; of delta-rs's chain of causes the first and the last."""
+    lines = _COLOUR.sub("", str(error)).strip().splitlines() or [type(error).__name__]
+    if "↳" in lines[-1]:
+        return f"{lines[0]}: {lines[-1].strip(' ↳')}"[:300]
+    return lines[0][:300]
 
 
 def free_space(folder: Path) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fiel.errors import FielError
+from fiel.errors import FielError, SettingsError
 
 app = typer.Typer(
     name="fiel",
@@ -23,6 +23,21 @@ app = typer.Typer(
 )
 lake_app = typer.Typer(help="Care for the lake.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(lake_app, name="lake")
+
+
+class Reasons(StrEnum):
+    """Whose scores are explained."""
+
+    granted = "granted"
+    all = "all"
+    none = "none"
+
+
+class Layout(StrEnum):
+    """How simulated files are written."""
+
+    sqlite = "sqlite"
+    csv = "csv"
 
 
 class Stage(StrEnum):
@@ -58,7 +73,7 @@ def run(
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="Make the plan, pay nothing (loyalty, reward).")
     ] = False,
-    reasons: Annotated[str, typer.Option("--reasons", help="score: explain `granted`, `all` or `none`.")] = "granted",
+    reasons: Annotated[Reasons, typer.Option("--reasons", help="score: whose scores are explained.")] = Reasons.granted,
     rehearsal: Annotated[
         bool, typer.Option("--rehearsal", help="deliver: the points API is a rehearsal, made-up customers may be sent.")
     ] = False,
@@ -72,13 +87,18 @@ def run(
         "ingest": {"source": source},
         "features": {},
         "retrain": {"override": override},
-        "score": {"reasons": reasons},
+        "score": {"reasons": reasons.value},
         "reward": {"apply": not plan_only},
         "report": {},
         "deliver": {"rehearsal": rehearsal},
     }
     _refuse_foreign_options(
-        stage, source=source, plan_only=plan_only, override=override, rehearsal=rehearsal, reasons=reasons != "granted"
+        stage,
+        source=source,
+        plan_only=plan_only,
+        override=override,
+        rehearsal=rehearsal,
+        reasons=reasons != Reasons.granted,
     )
     arguments = {"program": program} | extra[stage]
     if stage != Stage.ingest:
@@ -110,14 +130,13 @@ def simulate(
     start: Annotated[str, typer.Option("--start", help="First day.")] = "2024-02-01",
     end: Annotated[str, typer.Option("--end", help="Last complete day.")] = "2025-11-30",
     seed: Annotated[int, typer.Option("--seed")] = 7,
-    layout: Annotated[str, typer.Option("--layout", help="sqlite or csv.")] = "sqlite",
+    layout: Annotated[Layout, typer.Option("--layout", help="One database, or a file for each table.")] = Layout.sqlite,
 ) -> None:
     """Write simulated source files in the layout of the program's source."""
     from flows.demo import write_simulation
 
-    written = write_simulation(
-        program, folder, customers, date.fromisoformat(start), date.fromisoformat(end), seed, layout
-    )
+    first, last = _date("--start", start), _date("--end", end)
+    written = write_simulation(program, folder, customers, first, last, seed, layout.value)
     typer.echo(f"simulated data, made up: {written}")
 
 
@@ -180,10 +199,15 @@ def verify_leakage(
 @app.command()
 def check(program: ProgramArgument) -> None:
     """Read a program file and say what is wrong with it, or what it asks for."""
+    from fiel.features.groups import groups_of
     from fiel.program import load_program
     from fiel.settings import load_settings
+    from fiel.sources.teomewhy import data_sets
 
     found = load_program(program, load_settings())
+    groups_of(found)
+    if found.source.format == "teomewhy":
+        data_sets(found)
     typer.echo(
         f"{found.title}: format {found.source.format}, groups {', '.join(found.features.groups)}, target "
         f"{found.target.name} in {found.target.horizon_days} days, policy {found.incentive.version}: the file is right"
@@ -207,18 +231,20 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(_guarded(lambda: app(args=words, standalone_mode=False)))
 
 
-def _guarded(command: Callable[[], Any]) -> int:
-    import click
+_USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""What typer raises for wrong words on the command line: click's, or its own copy of it, by typer's version."""
 
+
+def _guarded(command: Callable[[], Any]) -> int:
     try:
         status = command()
     except FielError as error:
-        typer.secho(f"{_kind(error)}: {error}", fg="red", err=True)
+        typer.secho(f"{_kind(error)}: {' '.join(str(error).split())}", fg="red", err=True)
         return 1
-    except click.exceptions.ClickException as error:
+    except _USAGE_ERROR as error:
         error.show()
-        return error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+        return int(error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
         typer.echo("stopped", err=True)
         return 130
     return status if isinstance(status, int) else 0
@@ -242,6 +268,13 @@ def _refuse_foreign_options(stage: Stage, **given: Any) -> None:
         if value and stage.value not in fits[name]:
             option = "--" + name.replace("_", "-")
             raise typer.BadParameter(f"{option} belongs to {' and '.join(fits[name])}, not to {stage.value}")
+
+
+def _date(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(f"{option} {text!r} is no date: write YYYY-MM-DD") from error
 
 
 def _user() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from fiel.errors import SettingsError
+from fiel.program import load_program
 from fiel.settings import load_settings
 from fiel.simulate import simulator
 
@@ -21,6 +22,7 @@ START, END = date(2024, 1, 1), date(2025, 10, 31)
 def run_demo(program: str, folder: Path, customers: int, seed: int) -> None:
     """Simulate (once), then run `loyalty` on the files for the day after their last complete day; print the summary."""
     started = perf_counter()
+    load_program(program, load_settings())
     root = folder if folder.is_absolute() else load_settings().home / folder
     os.environ["FIEL_LAKE"] = str(root / "lake")
     os.environ["FIEL_PROGRAMS"] = str(_programs(program, root / "programs"))
@@ -58,4 +60,9 @@ def write_simulation(program: str, folder: Path, customers: int, start: date, en
     simulate = simulator(program)
     if simulate is None:
         raise SettingsError(f"program {program!r} has no simulator: fiel/simulate/ has none under that name")
-    return simulate(folder, customers=customers, start=start, end=end, seed=seed, layout=layout)
+    try:
+        return simulate(folder, customers=customers, start=start, end=end, seed=seed, layout=layout)
+    except OSError as error:
+        raise SettingsError(
+            f"folder {folder} cannot be written ({error.strerror or error}): check the path, space and permissions"
+        ) from error

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import polars as pl
 from prefect.runtime import flow_run
 
+from fiel.damage import explain
 from fiel.lake import Lake
 from fiel.program import Program, load_program
 from fiel.settings import Settings, load_settings
@@ -70,6 +72,9 @@ def opened(program: str) -> Iterator[Context]:
     context = Context(settings, found, Lake(settings.lake, found.name))
     try:
         yield context
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        explain(error, context.lake)
+        raise
     finally:
         if "store" in context.__dict__:
             context.store.close()

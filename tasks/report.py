@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 
 from fiel.actions.lift import realised_lift
 from fiel.core import Core
+from fiel.errors import LakeError
 from fiel.models.labels import is_matured, outcome
 from fiel.reports.cards import ModelCard, MoneyCard, SourceCard, rejects_by_rule
 from fiel.reports.data import collect
@@ -31,6 +32,11 @@ def write_report(program: str, as_of: date) -> dict[str, Any]:
     with opened(program) as context:
         core = Core.open(context.lake)
         lake = context.lake
+        if as_of not in lake.partitions("feat_snapshot"):
+            raise LakeError(
+                f"program {program} has no snapshot of {as_of}: run `fiel run score --program {program} "
+                f"--as-of {as_of}` first (and reward for its plan)"
+            )
         planned = as_of in lake.partitions("out_plan")
         data = collect(
             core,

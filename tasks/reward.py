@@ -25,8 +25,13 @@ def plan_cycle(program: str, as_of: date) -> dict[str, Any]:
     with opened(program) as context:
         made = current_plan(context, as_of)
         summary = made.summary
-        context.lake.replace("out_plan", made.frame, as_of, context.provenance(digest=summary.digest))
-        get_run_logger().info(
+        paid = context.store.cycle(program, as_of)
+        log = get_run_logger()
+        if paid is None or paid.plan_digest == summary.digest:
+            context.lake.replace("out_plan", made.frame, as_of, context.provenance(digest=summary.digest))
+        else:
+            log.warning("cycle %s is paid and this plan differs from it: out_plan keeps what was paid", as_of)
+        log.info(
             "%d grants for %s points, %d held out, budget left %s points",
             summary.granted,
             f"{summary.rewards_points:,}",

@@ -58,7 +58,7 @@ class Case:
     """One row: `what` is wrong, the `command` that meets it, its `error`, what that `says`, and to `do`.
 
     `says` and `do` are parts of the message. Instead of an error, `aside` are rows that are rejected, by `table: rule`,
-    and the command succeeds; then `says` and `do` are parts of its summary.
+    and the command succeeds; then `says` are parts of its summary and `do` is for the page.
     """
 
     what: str
@@ -68,13 +68,15 @@ class Case:
     says: tuple[str, ...]
     do: str
     aside: dict[str, int] = field(default_factory=dict)
+    noisy: bool = False
+    """A library's own thread prints lines that nobody can hold back before ours."""
 
     @property
     def kind(self) -> str:
         """The words that the line begins with."""
         if self.error is None:
             return "set aside"
-        return _kind(self.error()) if issubclass(self.error, FielError) else "Error"
+        return _kind(self.error("")) if issubclass(self.error, FielError) else "usage"
 
 
 SECTIONS: dict[str, list[Case]] = {
@@ -172,8 +174,8 @@ SECTIONS: dict[str, list[Case]] = {
             by.all_of(by.gone("source"), by.holds("source/archive.zip", b"PK\x03\x04")),
             INGEST,
             SourceError,
-            ("table clientes of loyalty-system is missing", "archive.zip"),
-            "unpack",
+            ("table clientes of loyalty-system is missing", "There is archive.zip"),
+            "unpack it there",
         ),
         Case(
             "bytes that are no text",
@@ -263,7 +265,7 @@ SECTIONS: dict[str, list[Case]] = {
             INGEST,
             None,
             ("rejected_by_rule.transacoes: duplicate_key",),
-            "duplicate_key",
+            "of equal keys the same row stays in any order: mend the other, it is in core_rejected",
             {"transacoes: duplicate_key": 1},
         ),
         Case(
@@ -272,7 +274,7 @@ SECTIONS: dict[str, list[Case]] = {
             INGEST,
             None,
             ("counts.repeated_rows",),
-            "repeated_rows",
+            "nothing: it counts once",
         ),
         Case(
             "a product that the catalogue lacks",
@@ -280,7 +282,7 @@ SECTIONS: dict[str, list[Case]] = {
             INGEST,
             None,
             ("1 lines sell a product that the catalogue lacks (kept without a name): 404",),
-            "lines_of_unknown_product",
+            "wait for the catalogue, or mend the line",
         ),
         Case(
             "three dates in the future",
@@ -288,7 +290,7 @@ SECTIONS: dict[str, list[Case]] = {
             INGEST,
             None,
             ("rejected_by_rule.transacoes: time_in_future",),
-            "time_in_future",
+            "mend the rows, they are in core_rejected; their lines go with them",
             {"transacoes: time_in_future": 3, "transacao_produto: transaction_rejected": 3},
         ),
         Case(
@@ -301,7 +303,7 @@ SECTIONS: dict[str, list[Case]] = {
             INGEST,
             None,
             ("transacoes: customer_missing", "transacoes: value_unparseable", "transacoes: time_unparseable"),
-            "time_unparseable",
+            "mend the rows, they are in core_rejected; their lines go with them",
             {
                 "transacoes: customer_missing": 1,
                 "transacoes: value_unparseable": 1,
@@ -315,7 +317,7 @@ SECTIONS: dict[str, list[Case]] = {
             INGEST,
             None,
             ("rejected_by_rule.transacoes: too_many_fields",),
-            "too_many_fields",
+            "mend the row, it is in core_rejected",
             {"transacoes: too_many_fields": 1},
         ),
     ],
@@ -333,7 +335,11 @@ SECTIONS: dict[str, list[Case]] = {
             by.field("shop/sales.csv", "bought_at", "soon", range(1, 400), ","),
             SHOP,
             RejectShareError,
-            ("399 rows of sales.csv were rejected", "time_unparseable", 'sales.csv row 1: {"customer":"c0","time":"soon"'),
+            (
+                "399 rows of sales.csv were rejected",
+                "time_unparseable",
+                'sales.csv row 1: {"customer":"c0","time":"soon"',
+            ),
             "mend the source, or raise source.tolerated_reject_share",
         ),
         Case(
@@ -487,7 +493,7 @@ SECTIONS: dict[str, list[Case]] = {
         Case(
             "a program that does not exist, in the demo",
             by.nothing,
-            "demo --program teomewhi --folder demo-of-a-test",
+            "demo --program teomewhi --folder {root}/demo",
             ProgramError,
             ("there is no program 'teomewhi'",),
             "did you mean 'teomewhy'?",
@@ -498,7 +504,7 @@ SECTIONS: dict[str, list[Case]] = {
             "check teomewhy",
             ProgramError,
             ("there is no program 'teomewhy'", "nowhere/teomewhy.yaml does not exist"),
-            "FIEL_PROGRAMS",
+            "check FIEL_PROGRAMS",
         ),
         Case(
             "an unknown key",
@@ -533,12 +539,12 @@ SECTIONS: dict[str, list[Case]] = {
             "less than or equal to 1",
         ),
         Case(
-            "a stage that does not exist",
+            "a life-cycle stage that does not exist",
             by.program(target__exclude_stages=["zumbis"]),
             "check teomewhy",
             ProgramError,
-            ("field `target.exclude_stages", "(got 'zumbis')"),
-            "'zumbi'",
+            ("field `target.exclude_stages.0`", "no such stage"),
+            "did you mean 'zumbi'?",
         ),
         Case(
             "a feature group that does not exist",
@@ -582,8 +588,8 @@ SECTIONS: dict[str, list[Case]] = {
             by.holds("programs/teomewhy.yaml", b"name: teomewhy\ntitle: [open\nsource: {}\n"),
             "check teomewhy",
             ProgramError,
-            ("teomewhy.yaml: not valid YAML", "line 3"),
-            "mend",
+            ("teomewhy.yaml: not valid YAML", "expected ',' or ']'", "(line 3, column 7)"),
+            "mend the file",
         ),
         Case(
             "an empty program file",
@@ -595,7 +601,7 @@ SECTIONS: dict[str, list[Case]] = {
         ),
         Case(
             "a name that is not the file's",
-            by.program(name="another"),
+            by.text("programs/teomewhy.yaml", "name: teomewhy", "name: another"),
             "check teomewhy",
             ProgramError,
             ("field `name` is 'another', but the file is called 'teomewhy'",),
@@ -636,7 +642,7 @@ SECTIONS: dict[str, list[Case]] = {
         Case(
             "a first day that is no date",
             by.nothing,
-            "simulate somewhere --start 1.2.2024",
+            "simulate {root}/new --start 1.2.2024",
             SettingsError,
             ("--start '1.2.2024' is no date",),
             "write YYYY-MM-DD",
@@ -644,7 +650,7 @@ SECTIONS: dict[str, list[Case]] = {
         Case(
             "a layout that does not exist",
             by.nothing,
-            "simulate somewhere --layout excel",
+            "simulate {root}/new --layout excel",
             click.UsageError,
             ("--layout", "'excel' is not one of"),
             "'sqlite', 'csv'",
@@ -660,7 +666,7 @@ SECTIONS: dict[str, list[Case]] = {
         Case(
             "a program without a simulator",
             by.nothing,
-            "simulate somewhere --program shop",
+            "simulate {root}/new --program shop",
             SettingsError,
             ("program 'shop' has no simulator",),
             "fiel/simulate/",
@@ -704,7 +710,7 @@ SECTIONS: dict[str, list[Case]] = {
             by.nothing,
             "run reward",
             TimeError,
-            (f"as_of {date.today().year}-", "is past what the data know"),
+            ("is past what the data know: source version files=", "complete through 2025-03-31"),
             "ingest newer data or choose an earlier as_of",
         ),
         Case(
@@ -746,8 +752,8 @@ SECTIONS: dict[str, list[Case]] = {
             by.nothing,
             "run report --as-of 2025-03-20",
             LakeError,
-            ("2025-03-20",),
-            "run `fiel run",
+            ("program teomewhy has no snapshot of 2025-03-20",),
+            "run `fiel run score --program teomewhy --as-of 2025-03-20` first",
         ),
         Case(
             "too few months to train on",
@@ -759,14 +765,14 @@ SECTIONS: dict[str, list[Case]] = {
         ),
         Case(
             "only one class in the cohorts",
-            by.after(*(f"run features --program shop --as-of 2024-{month:02}-01" for month in range(2, 12))),
+            by.tried("run retrain --program shop --as-of 2024-11-01"),
             "run retrain --program shop --as-of 2024-11-01",
             CohortError,
             ("hold one class only", "rows reached the target"),
             "wait for data or widen the population",
         ),
         Case(
-            "no points API",
+            "no points API to deliver to",
             by.nothing,
             "run deliver --as-of 2025-04-01",
             SettingsError,
@@ -780,16 +786,16 @@ SECTIONS: dict[str, list[Case]] = {
             by.all_of(by.holds("taken", b""), by.setting(FIEL_LAKE="{root}/taken")),
             INGEST,
             LakeError,
-            ("taken",),
-            "check",
+            ("taken/teomewhy/raw/files/", "cannot be written: Not a directory"),
+            "check FIEL_LAKE, space and permissions",
         ),
         Case(
             "a full disk while files are brought in",
             by.all_of(by.field(EVENTS, "QtdePontos", "1"), by.full_disk(30_000)),
             INGEST,
             LakeError,
-            ("cannot be written", "raw/files"),
-            "check space and permissions",
+            ("raw/files/", "cannot be written: File too large"),
+            "check FIEL_LAKE, space and permissions",
         ),
         Case(
             "a full disk while features are written",
@@ -798,10 +804,11 @@ SECTIONS: dict[str, list[Case]] = {
             LakeError,
             ("cannot be written", "the earlier version is still there"),
             "check space, permissions and other writers",
+            noisy=True,
         ),
         Case(
             "a full disk while a cycle is paid",
-            by.all_of(by.gone("lake.state/store.db"), by.full_disk(20_000)),
+            by.all_of(by.unpaid, by.full_disk(8_000)),
             f"run reward {LATEST}",
             StoreError,
             ("store.db cannot be used",),
@@ -809,27 +816,28 @@ SECTIONS: dict[str, list[Case]] = {
         ),
         Case(
             "a data file of a table is gone",
-            by.only_file("lake/teomewhy/core_events/*.parquet", None),
+            by.only_file("lake/teomewhy/core_customer_days/*.parquet", None),
             "run features --as-of 2025-03-20",
             LakeError,
-            ("core_events", "cannot be read"),
-            "restore",
+            ("core_customer_days cannot be read: its file part-", "is gone"),
+            "restore the lake from its backup",
         ),
         Case(
             "a data file of a table is damaged",
             by.only_file("lake/teomewhy/core_customers/*.parquet", b"damaged"),
             f"run reward {LATEST}",
             LakeError,
-            ("core_customers", "cannot be read"),
-            "restore",
+            ("core_customers cannot be read: its file part-", "has 7 of "),
+            "restore the lake from its backup",
+            noisy=True,
         ),
         Case(
             "a table's log is damaged",
             by.only_file("lake/teomewhy/feat_snapshot/_delta_log/*.json", b"{"),
             "status teomewhy",
             LakeError,
-            ("feat_snapshot", "cannot be read"),
-            "restore",
+            ("feat_snapshot cannot be read",),
+            "restore the lake from its backup",
         ),
         Case(
             "a lake on S3 without credentials",
@@ -852,16 +860,16 @@ SECTIONS: dict[str, list[Case]] = {
             by.all_of(by.s3(), by.lake_on_s3),
             INGEST,
             LakeError,
-            ("s3://bucket/lake/teomewhy",),
-            "check",
+            ("table s3://bucket/lake/teomewhy/core_versions cannot be read", "Connection refused"),
+            "check network, bucket, credentials and AWS_ENDPOINT_URL",
         ),
         Case(
             "a lake on an S3 that refuses",
             by.all_of(by.s3_that_refuses, by.lake_on_s3),
             INGEST,
             LakeError,
-            ("s3://bucket/lake/teomewhy", "403"),
-            "check",
+            ("table s3://bucket/lake/teomewhy/core_versions cannot be read", "lacked the necessary privileges"),
+            "check network, bucket, credentials and AWS_ENDPOINT_URL",
         ),
         Case(
             "a source on S3 without credentials",
@@ -884,8 +892,8 @@ SECTIONS: dict[str, list[Case]] = {
             by.s3_that_refuses,
             "run ingest --source s3://bucket/drop",
             SourceAccessError,
-            ("source s3://bucket/drop: S3 refuses",),
-            "check",
+            ("source s3://bucket/drop: S3 refuses these credentials",),
+            "check them",
         ),
     ],
     "Models and store": [
@@ -899,7 +907,11 @@ SECTIONS: dict[str, list[Case]] = {
         ),
         Case(
             "another MLflow than before",
-            by.only_file("lake.state/mlflow.db", None),
+            by.statement(
+                "lake.state/mlflow.db",
+                "DELETE FROM registered_model_aliases",
+                "DELETE FROM model_versions WHERE version = 2",
+            ),
             f"run score {LATEST}",
             RegistryError,
             ("fiel-teomewhy has no version 2",),
@@ -907,7 +919,10 @@ SECTIONS: dict[str, list[Case]] = {
         ),
         Case(
             "a champion whose file was changed",
-            by.text("lake.state/mlflow-artifacts/fiel-teomewhy/{rule}", "0.", "0.9"),
+            by.only_file(
+                "lake.state/mlflow-artifacts/**/stage_rule.json",
+                b'{"kind": "stage_rule", "probs": {"fiel": 0.99}, "rows": {"fiel": 1}, "base_prob": 0.5}',
+            ),
             f"run score {LATEST}",
             RegistryError,
             ("version 2 of fiel-teomewhy was registered with digest", "the artifact was changed"),
@@ -918,16 +933,16 @@ SECTIONS: dict[str, list[Case]] = {
             by.only_file("lake.state/mlflow-artifacts/**/stage_rule.json", b"{"),
             f"run score {LATEST}",
             RegistryError,
-            ("stage_rule.json cannot be read",),
-            "restore the artifacts or retrain",
+            ("the stored stage rule cannot be read (stage_rule.json: ",),
+            "restore the artifacts, or roll back to an earlier version",
         ),
         Case(
             "a champion whose file is gone",
             by.only_file("lake.state/mlflow-artifacts/**/stage_rule.json", None),
             f"run score {LATEST}",
             RegistryError,
-            ("stage_rule.json",),
-            "restore",
+            ("the registered model lacks its file stage_rule.json",),
+            "restore the artifacts, or roll back to an earlier version",
         ),
         Case(
             "nothing to roll back to",
@@ -1027,21 +1042,20 @@ SECTIONS: dict[str, list[Case]] = {
             by.nothing,
             "reverse teomewhy 0000 --reason testing",
             PlanError,
-            ("0000",),
-            "export",
+            ("there is no grant '0000' in the ledger",),
+            "take the id from the cycle's export",
         ),
         Case(
             "a reversal without a reason",
             by.nothing,
             "reverse teomewhy 0000 --reason ''",
             PlanError,
-            ("needs a reason",),
-            "ledger",
+            ("grant 0000: a correction needs a reason",),
+            "say why, the ledger keeps it",
         ),
     ],
 }
-CASES = {case.what if section != "Event tables" else f"event table: {case.what}": case
-         for section, cases in SECTIONS.items() for case in cases}  # fmt: skip
+CASES = {case.what: case for cases in SECTIONS.values() for case in cases}
 REFUSED = {name: case for name, case in CASES.items() if case.error is not None}
 SET_ASIDE = {name: case for name, case in CASES.items() if case.error is None}
 
@@ -1075,9 +1089,12 @@ def test_bad_input_is_one_clear_line_and_leaves_everything_as_it_was(
     is_ours = issubclass(case.error, FielError)
     assert status == (1 if is_ours else 2), told
     if is_ours:
-        assert len(told.splitlines()) == 1, told
-        assert told.startswith(f"{case.kind}: "), told
-    words = told if is_ours else re.sub(r"[\s│]+", " ", told)
+        *before_it, line = told.splitlines()
+        assert case.noisy or before_it == [], told
+        assert line.startswith(f"{case.kind}: "), told
+        words = line
+    else:
+        words = re.sub(r"[\s│]+", " ", told)
     assert [part for part in (*case.says, case.do) if part not in words] == [], told
     assert "Traceback" not in told
     assert "\x1b[38" not in told
@@ -1093,7 +1110,7 @@ def test_bad_rows_are_set_aside_and_shown_and_the_rest_is_kept(
     capfd.readouterr()
     assert fiel(case.command.format(**place.addresses), place.patch) == 0
     told = capfd.readouterr().out
-    assert [part for part in (*case.says, case.do) if part not in told] == [], told
+    assert [part for part in case.says if part not in told] == [], told
     more = {rule: number - rejected.get(rule, 0) for rule, number in place.rejected().items()}
     assert {rule: number for rule, number in more.items() if number} == case.aside
     lost = sum(number for rule, number in case.aside.items() if rule.startswith("transacoes: "))

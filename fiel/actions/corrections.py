@@ -93,7 +93,7 @@ def grant_again(
 def _granted(store: Store, grant: str, reason: str) -> dict[str, Any]:
     """The grant's ledger entry, once it is known to be one."""
     if not reason.strip():
-        raise PlanError(f"grant {grant}: a correction needs a reason")
+        raise PlanError(f"grant {grant}: a correction needs a reason: say why, the ledger keeps it")
     with store.database.read() as connection:
         entry = rows_of.entry(connection, grant)
     if entry is None:

@@ -58,7 +58,10 @@ def read_model(folder: Path, kind: Kind) -> tuple[Any, str, tuple[str, ...], tup
         raise RegistryError(f"a model of kind {kind!r} is not known to this version of Fiel: update Fiel")
     path = folder / "data" / "stage_rule.json" if kind == "stage_rule" else folder / "model.cb"
     if not path.is_file():
-        raise RegistryError(f"the registered model lacks its file {path.name}: restore the artifacts or retrain")
+        raise RegistryError(
+            f"the registered model lacks its file {path.name}: restore the artifacts, or roll back to an earlier "
+            "version"
+        )
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if kind == "stage_rule":
@@ -66,7 +69,9 @@ def read_model(folder: Path, kind: Kind) -> tuple[Any, str, tuple[str, ...], tup
     try:
         model = CatBoostClassifier().load_model(str(path), format="cbm")
     except CatBoostError as error:
-        raise RegistryError(f"the model file {path.name} cannot be read: restore the artifacts or retrain") from error
+        raise RegistryError(
+            f"the model file {path.name} cannot be read: restore the artifacts, or roll back to an earlier version"
+        ) from error
     names, categorical = features_of(model)
     return model, digest, tuple(names), tuple(categorical)
 

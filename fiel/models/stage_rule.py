@@ -87,7 +87,8 @@ class StageRule:
                 raise ValueError("a probability does not lie between 0 and 1")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RegistryError(
-                f"the stored stage rule cannot be read ({error}): run retrain to make a new one"
+                f"the stored stage rule cannot be read (stage_rule.json: {error}): restore the artifacts, or roll "
+                "back to an earlier version"
             ) from error
         return rule
 

@@ -14,6 +14,8 @@ from fiel.sources.rules import Sieve
 
 FEW_REJECTS = 10
 """A single table may hold up to this many rejected rows whatever their share of it is."""
+CONSEQUENCE = "transaction_rejected"
+"""The rule of lines whose transaction was rejected: never the reason to show."""
 LONG_SILENCE_DAYS = 14
 """Days without an event before the last one from which that one's date looks wrong."""
 
@@ -39,6 +41,8 @@ def check_reject_share(sieve: Sieve, program: Program) -> None:
         .len()
         .sort(["len", "table_name", "rule"], descending=[True, False, False])
     )
+    causes = top.filter(pl.col("rule") != CONSEQUENCE)
+    top = top if causes.is_empty() else causes
     rules = ", ".join(f"{rule} in {table} ({count:,} rows)" for table, rule, count in top.head(3).iter_rows())
     first = top.row(0, named=True)
     example = rejected.filter((pl.col("table_name") == first["table_name"]) & (pl.col("rule") == first["rule"]))

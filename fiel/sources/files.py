@@ -179,7 +179,7 @@ def _s3_files(address: str, wanted: Wanted) -> tuple[SourceFile, ...]:
     with _s3_words(address):
         fs = _file_system()
         fs.invalidate_cache()
-        found: dict[str, dict[str, Any]] = fs.find(root, maxdepth=2, detail=True)
+        found: dict[str, dict[str, Any]] = fs.find(root, maxdepth=2, detail=True, on_error="raise")
     entries = {path.removeprefix(root).lstrip("/"): entry for path, entry in found.items()}
     if list(entries) == [""]:  # the address is one object
         raise SourceError(f"source {address} is one object: give the prefix that holds it, and source.files its name")

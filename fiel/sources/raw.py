@@ -47,7 +47,7 @@ def _bring(part: SourcePart, folder: Path, patience: kaggle.Patience | None) -> 
             _move_into_place(parts, folder)
     except OSError as error:
         raise LakeError(
-            f"{folder} cannot be written: {error.strerror or error}: check space and permissions"
+            f"{folder} cannot be written: {error.strerror or error}: check FIEL_LAKE, space and permissions"
         ) from error
 
 

@@ -116,7 +116,7 @@ def wanted_files(program: Program, names: list[str]) -> list[str]:
         for table in LAYOUTS[data_set]:
             found = _candidates(names, data_set, table)
             if not found:
-                raise _no_table(table, data_set)
+                raise _no_table(table, data_set, archives=[name for name in names if name.lower().endswith(".zip")])
             chosen.update(found[:1] if _is_database(found[0]) else found)
     return sorted(chosen)
 
@@ -173,8 +173,9 @@ def _find_table(folder: Path, data_set: str, table: str) -> RawTable:
     raise _no_table(table, data_set, listed)
 
 
-def _no_table(table: str, data_set: str, listed: Sequence[str] = ()) -> SourceError:
+def _no_table(table: str, data_set: str, listed: Sequence[str] = (), archives: Sequence[str] = ()) -> SourceError:
     there = f" ({DATABASE} holds {', '.join(listed) or 'no table'})" if listed else ""
+    there += f". There is {', '.join(archives)}: unpack it there" if archives else ""
     return SourceError(
         f"table {table} of {data_set} is missing: looked for it in {data_set}/{DATABASE}, {DATABASE}, "
         f"{data_set}/{table}.csv and {table}.csv{there}. Fetch the whole data set, or leave {data_set} out of "

@@ -186,7 +186,7 @@ def _advice(error: DBAPIError | sqlite3.Error) -> str:
         return "a ledger row is never changed; reverse it with a new row"
     if "locked" in text or "lock timeout" in text:
         return "another process holds it; wait for it to end, then run again"
-    if "full" in text or "no space" in text:
+    if "full" in text or "no space" in text or "disk i/o" in text:
         return "free some space, then run again; nothing was half written"
     if "readonly" in text or "permission" in text or "unable to open" in text:
         return "check FIEL_DATABASE_URL and the permissions of the file and its folder"

@@ -15,6 +15,7 @@ from typing import Any
 import kagglesdk.kaggle_env as kaggle_environment
 
 from fiel.sources import kaggle
+from tests.bad_input.command import fiel
 from tests.bad_input.world import Place
 from tests.sources.fake_kaggle import FakeKaggle
 
@@ -181,6 +182,17 @@ def after(*commands: str) -> Spoil:
     return spoil
 
 
+def tried(command: str) -> Spoil:
+    """The command ran before, however it ended (it builds features before it fails)."""
+    return lambda place: fiel(command.format(**place.addresses), place.patch)
+
+
+def unpaid(place: Place) -> None:
+    """The cycle is planned and not paid yet."""
+    shutil.copy(place.state / "unpaid.db", place.state / "store.db")
+    shutil.rmtree(place.lake / "teomewhy" / "exports")
+
+
 def full_disk(size: int) -> Spoil:
     """No file can grow beyond `size` bytes."""
     return lambda place: place.limit_file_size(size)
@@ -240,21 +252,18 @@ def published(call: str, *failures: Any, handle: str | None = None) -> Spoil:
     """Both data sets on a Kaggle of our own, whose next answers to `call` are these failures."""
 
     def spoil(place: Place) -> None:
-        setting(
-            KAGGLEHUB_CACHE="{root}/kaggle-cache", KAGGLE_CONFIG_DIR="{root}/no-kaggle", KAGGLE_API_TOKEN="token"
-        )(place)
+        setting(KAGGLEHUB_CACHE="{root}/kaggle-cache", KAGGLE_CONFIG_DIR="{root}/no-kaggle", KAGGLE_API_TOKEN="token")(
+            place
+        )
         hasty = functools.partial(kaggle.Patience, attempts=2, first_wait=0.001, longest_wait=0.002)
         place.patch.setattr(kaggle, "Patience", hasty)
         server = FakeKaggle()
         server.__enter__()
         place.request.addfinalizer(server.__exit__)
-        place.patch.setitem(
-            kaggle_environment._env_to_endpoint, kaggle_environment.KaggleEnv.PROD, server.address
-        )
+        place.patch.setitem(kaggle_environment._env_to_endpoint, kaggle_environment.KaggleEnv.PROD, server.address)
         for name in (LOYALTY, EDUCATION):
             if name != handle:
                 server.publish(name, place.database_folder / Path(name).name.removeprefix("teomewhy-"))
         server.fail(call, *failures)
 
     return spoil
-

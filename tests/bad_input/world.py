@@ -44,7 +44,9 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FIEL_LAKE", str(root / "lake"))
             patch.setenv("FIEL_PROGRAMS", str(root / "programs"))
-            assert fiel(f"run loyalty --as-of latest --source {root / 'source'}", patch) == 0
+            assert fiel(f"run loyalty --as-of latest --plan-only --source {root / 'source'}", patch) == 0
+            shutil.copy(root / "lake.state" / "store.db", root / "lake.state" / "unpaid.db")
+            assert fiel("run reward --as-of latest", patch) == 0
             assert fiel(f"run ingest --program shop --source {root / 'shop'}", patch) == 0
 
 
@@ -61,7 +63,7 @@ class Place:
         self.addresses = {"root": str(root), "source": str(self.source), "shop": str(self.shop)}
         with closing(sqlite3.connect(self.state / "mlflow.db")) as database, database:
             for table, column in MLFLOW_ADDRESSES.items():
-                moved = f"UPDATE {table} SET {column} = REPLACE({column}, ?, ?)"  # noqa: S608
+                moved = f"UPDATE {table} SET {column} = REPLACE({column}, ?, ?)"
                 database.execute(moved, (f"{world.root}/", f"{root}/"))
         self.setting("FIEL_LAKE", self.lake)
         self.setting("FIEL_PROGRAMS", self.programs)
@@ -111,11 +113,11 @@ def state(place: Place, core: bool = True) -> dict[str, Any]:
     if place.lake.is_dir():
         found |= {name: _sha256(path) for name, path in _files(place.lake) if core or "/core_" not in f"/{name}"}
     for name, tables in {
-        "store.db": ("promotions", "cycles", "grants", "hold_outs", "deliveries", "score_sets", "scores"),
+        "store.db": ("promotions", "cycles", "grants", "hold_outs", "delivery_events", "score_sets", "scores"),
         "mlflow.db": ("registered_models", "registered_model_aliases", "model_versions"),
     }.items():
         if (place.state / name).is_file():
-            found |= {f"{name} {table}": rows for table, rows in _rows(place.state / name, tables).items()}
+            found |= {f"{name} {table}": rows for table, rows in _rows(place.state / name, tables).items() if rows}
     artifacts = place.state / "mlflow-artifacts"
     found |= {str(path): _sha256(path) for path in artifacts.rglob("*") if path.is_file() and "/models/" in str(path)}
     return found
@@ -139,7 +141,7 @@ def _rows(database: Path, tables: tuple[str, ...]) -> dict[str, Any]:
     with closing(sqlite3.connect(database)) as connection:
         try:
             known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables if name in known}  # noqa: S608
+            return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables if name in known}
         except sqlite3.DatabaseError:
             return {"bytes": _sha256(database)}
 
