@@ -258,7 +258,7 @@ class TestWhatTheModelCannotShow:
         assert "The data cover 373 days, so no season is seen twice" in text
 
     def test_with_two_of_each_there_is_nothing_to_warn_of(self, report: ReportData) -> None:
-        text = self.words(report, AS_OF - timedelta(days=800), 2)
+        text = self.words(report, AS_OF - timedelta(days=365 + 28), 2)
         assert "judged on 2 cohorts (2024-11-01 to 2024-12-01)" in text
         assert "One cohort judges it" not in text
         assert "no season is seen twice" not in text

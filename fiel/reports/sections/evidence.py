@@ -9,7 +9,7 @@ from fiel.reports.cards import ModelCard
 from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Block, Words
 
-_TWO_YEARS_DAYS = 730
+_YEAR_DAYS = 365
 
 
 def evidence(data: ReportData, card: ModelCard) -> list[Block]:
@@ -38,7 +38,7 @@ def evidence(data: ReportData, card: ModelCard) -> list[Block]:
             "One cohort judges it: the intervals say how sure a difference is among these customers, not how it holds "
             "in another season."
         )
-    if days < _TWO_YEARS_DAYS:
+    if days < _YEAR_DAYS + data.program.target.horizon_days:
         limits.append(
             f"The data cover {fmt.counted(days, 'day')}, so no season is seen twice: what belongs to the time of year "
             "cannot be told from a lasting change."
