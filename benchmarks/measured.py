@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fiel.settings import HOME
+
 
 def report(result: Callable[[], dict[str, Any]]) -> None:
     """Run `result` in this process and print its time, its peak memory and what it returned, as JSON."""
@@ -26,7 +28,7 @@ def peak_memory_mb() -> float:
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
 
 
-def measured(script: str, sides: tuple[str, ...], repeats: int, *arguments: str) -> dict[str, dict[str, Any]]:
+def measured(module: str, sides: tuple[str, ...], repeats: int, *arguments: str) -> dict[str, dict[str, Any]]:
     """Each side's median seconds (wall and processor), largest peak memory (MB) and last result.
 
     Sides take turns within each repeat, so that both meet the same weather.
@@ -34,8 +36,8 @@ def measured(script: str, sides: tuple[str, ...], repeats: int, *arguments: str)
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     for _ in range(repeats):
         for side in sides:
-            command = [sys.executable, script, "--side", side, *arguments]
-            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(script).parents[1])
+            command = [sys.executable, "-m", module, "--side", side, *arguments]
+            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HOME)
             runs[side].append(json.loads(done.stdout.splitlines()[-1]))
     return {
         side: found[-1]

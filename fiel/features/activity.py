@@ -27,10 +27,13 @@ def build(core: Core, as_of_dates: Sequence[date], program: Program) -> pl.LazyF
 
 def _at(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
     windows = sorted(program.features.windows)
-    life = _life_sums(derived(core, "life_totals", program), as_of)
+    life = _life_sums(derived(core, "day_totals", program), as_of)
     recent = _window_sums(core["customer_days"], as_of, windows)
     gaps = _window_gaps(derived(core, "visits", program), as_of, program.features.frequency_window)
     sums = life.join(recent, on="customer_id", how="left").join(gaps, on="customer_id", how="left")
+    if tracks_lines(program):
+        lines = _life_sums(derived(core, "line_totals", program), as_of)
+        sums = sums.join(lines, on="customer_id", how="left")
     filled = sums.with_columns(pl.col(pl.Int64).fill_null(0))
     return filled.select(
         "customer_id",
@@ -43,14 +46,13 @@ def _at(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
     )
 
 
-def _life_sums(life_totals: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """Sums over all days before `as_of` (`_life`), one row for each customer with an active one."""
+def _life_sums(totals: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """Sums (`_life`) and first and last day over all days before `as_of`, one row for each customer with one."""
     return (
-        life_totals.filter(pl.col("known_from") <= as_of)
+        totals.filter(pl.col("known_from") <= as_of)
         .drop("known_from")
         .group_by("customer_id")
-        .agg(pl.col(pl.Int64).sum().name.suffix("_life"), pl.col("first_day").min(), pl.col("last_day").max())
-        .filter(pl.col("active_days_life") > 0)
+        .agg(pl.col(pl.Int64).sum().name.suffix("_life"), pl.col("^first_day$").min(), pl.col("^last_day$").max())
     )
 
 

@@ -7,7 +7,6 @@ newest as_of, with customers as small integers (group-by and join on 36-characte
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date
@@ -17,7 +16,7 @@ import polars as pl
 from fiel.core import Core
 from fiel.features.positions import with_positions
 from fiel.features.spans import spans_of_visits, visits, visits_in_order
-from fiel.features.totals import life_totals, merged_day_totals, merged_line_totals
+from fiel.features.totals import active_lines, day_sums, day_totals, line_sums, line_totals, merged_totals, tracks_lines
 from fiel.program import Program
 
 
@@ -37,7 +36,8 @@ def first_live_days(core: Core, program: Program) -> pl.LazyFrame:
 DERIVED: dict[str, Callable[[Core, Program], pl.LazyFrame]] = {
     "visits": lambda core, program: visits(core["customer_days"]),
     "life_cycle_spans": lambda core, program: spans_of_visits(derived(core, "visits", program), program),
-    "life_totals": life_totals,
+    "day_totals": day_totals,
+    "line_totals": line_totals,
     "first_live_days": first_live_days,
 }
 
@@ -52,21 +52,41 @@ def prepared(
     none of them tells apart are added up.
     """
     days, ids = with_positions(core["customer_days"].filter(pl.col("day") < max(as_of_dates)))
-    codes = pl.LazyFrame({"customer_id": ids, "code": pl.int_range(len(ids), dtype=pl.UInt32, eager=True)})
-
-    def coded(frame: pl.LazyFrame) -> pl.LazyFrame:
-        return frame.join(codes, on="customer_id", how="inner").with_columns(customer_id=pl.col("code")).drop("code")
-
-    tables = core.tables | {"customer_days": days.lazy(), "links": coded(core["links"])}
+    tables = core.tables | {
+        "customer_days": days.lazy(),
+        "links": _at_positions(core["links"].with_columns(key="customer_id"), ids, pl.col("customer_id")),
+    }
     found = replace(core, tables=tables)
+    made: dict[str, Callable[[], pl.LazyFrame]] = {
+        "visits": lambda: visits_in_order(days.lazy()),
+        "day_totals": lambda: _merged_day_totals(days, as_of_dates),
+        "line_totals": lambda: _merged_line_totals(core, ids, as_of_dates, program),
+    }
     for name in needs:
-        if name == "life_totals":
-            of_days = merged_day_totals(tables["customer_days"], as_of_dates)
-            of_lines = (coded(part) for part in merged_line_totals(core, as_of_dates, program))
-            parts = [part.collect(engine="streaming") for part in itertools.chain(of_days, of_lines)]
-            tables[name] = pl.concat(parts, how="diagonal").lazy()
-        elif name == "visits":
-            tables[name] = visits_in_order(days.lazy()).collect(engine="streaming").lazy()
-        else:
-            tables[name] = DERIVED[name](found, program).collect(engine="streaming").lazy()
+        if name == "line_totals" and not tracks_lines(program):
+            continue
+        frame = made[name]() if name in made else DERIVED[name](found, program)
+        tables[name] = frame.collect(engine="streaming").lazy()
     return found, ids
+
+
+def _merged_day_totals(days: pl.DataFrame, as_of_dates: Sequence[date]) -> pl.LazyFrame:
+    parts = merged_totals(days.lazy(), as_of_dates, day_sums(), pl.col("customer_id"))
+    return pl.concat([part.collect(engine="streaming") for part in parts]).lazy().rename({"key": "customer_id"})
+
+
+def _merged_line_totals(core: Core, ids: pl.Series, as_of_dates: Sequence[date], program: Program) -> pl.LazyFrame:
+    """Line totals by position: grouped by the hash of the id, half the work, where no two customers share one."""
+    key = pl.col("customer_id")
+    if ids.hash().n_unique() == len(ids):
+        key = key.hash()
+    parts = merged_totals(active_lines(core), as_of_dates, line_sums(program), key)
+    return pl.concat([_at_positions(part, ids, key).collect(engine="streaming") for part in parts]).lazy()
+
+
+def _at_positions(frame: pl.LazyFrame, ids: pl.Series, key: pl.Expr) -> pl.LazyFrame:
+    """`frame` with the position in `ids` as customer_id instead of `key` of the id; other customers are left out."""
+    positions = (
+        ids.to_frame("customer_id").lazy().select(key.alias("key"), position=pl.int_range(pl.len(), dtype=pl.UInt32))
+    )
+    return frame.join(positions, on="key", how="inner").with_columns(customer_id="position").drop("key", "position")

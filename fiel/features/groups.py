@@ -32,7 +32,7 @@ class Group:
 GROUPS: dict[str, Group] = {
     group.name: group
     for group in (
-        Group("activity", "feat_activity", activity.build, needs=("life_totals", "visits")),
+        Group("activity", "feat_activity", activity.build, needs=("day_totals", "line_totals", "visits")),
         Group("life_cycle", "feat_life_cycle", life_cycle.build, needs=("visits", "life_cycle_spans")),
         Group("courses", "feat_courses", courses.build),
         Group("calendar", "feat_calendar", calendar.build, per_customer=False),

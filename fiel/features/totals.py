@@ -6,44 +6,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import polars as pl
+from polars.lazyframe.group_by import LazyGroupBy
 
 from fiel.core import Core
 from fiel.features.ranges import day_ranges
 from fiel.program import Program
 
 
-def life_totals(core: Core, program: Program) -> pl.LazyFrame:
+def day_totals(core: Core, program: Program) -> pl.LazyFrame:
     """Rows that add up to a customer's life, each known from its `known_from`: life at as_of is `known_from <= as_of`.
 
-    Two kinds of rows: of customer-days (active_days, transactions, value_net, value_earned, seconds,
-    transactions_morning, transactions_afternoon, first_day, last_day) and of lines (lines, lined_events,
-    `product_{key}`, `category_{key}`; operator events left out); the columns of the other kind are null. Here there is
-    a row for each day, in `merged_day_totals` and
-    `merged_line_totals` one for all days that no asked as_of tells apart.
+    Columns: customer_id, known_from, active_days, transactions, value_net, value_earned, seconds,
+    transactions_morning, transactions_afternoon, first_day, last_day. Here there is a row for each customer-day, in a
+    prepared core (fiel/features/derived.py) one for all days of a customer that no asked as_of tells apart.
     """
-    known_from = (pl.col("day") + pl.duration(days=1)).alias("known_from")
-    days = core["customer_days"].with_columns(known_from).group_by("customer_id", "known_from").agg(**_day_sums())
-    if not tracks_lines(program):
-        return days
-    lines = active_lines(core).with_columns(known_from).group_by("customer_id", "known_from")
-    return pl.concat([days, lines.agg(**_line_sums(program))], how="diagonal")
+    return _daily(core["customer_days"]).agg(**day_sums())
 
 
-def merged_day_totals(customer_days: pl.LazyFrame, as_of_dates: Sequence[date]) -> Iterator[pl.LazyFrame]:
-    """Yield the life totals of customer-days for `as_of_dates` and no others, a part for each range of days."""
-    return _merged(customer_days, as_of_dates, _day_sums())
+def line_totals(core: Core, program: Program) -> pl.LazyFrame:
+    """The same for lines, operator events left out: lines, lined_events, `product_{key}`, `category_{key}`."""
+    return _daily(active_lines(core)).agg(**line_sums(program))
 
 
-def merged_line_totals(core: Core, as_of_dates: Sequence[date], program: Program) -> Iterator[pl.LazyFrame]:
-    """Yield the life totals of lines for `as_of_dates` and no others, a part for each range of days; none untracked."""
-    return _merged(active_lines(core), as_of_dates, _line_sums(program)) if tracks_lines(program) else iter(())
-
-
-def _merged(frame: pl.LazyFrame, as_of_dates: Sequence[date], sums: Mapping[str, pl.Expr]) -> Iterator[pl.LazyFrame]:
+def merged_totals(
+    frame: pl.LazyFrame, as_of_dates: Sequence[date], sums: Mapping[str, pl.Expr], key: pl.Expr
+) -> Iterator[pl.LazyFrame]:
+    """Yield totals for `as_of_dates` and no others: `sums` by `key` (column `key`), a part for each range of days."""
     nothing = (date.min, date.min, date.min)  # so that an empty table still gives its columns
     for first, last, as_of in day_ranges(frame, as_of_dates) or [nothing]:
         rows = frame.filter(pl.col("day").is_between(first, last))
-        yield rows.group_by("customer_id").agg(**sums).with_columns(known_from=pl.lit(as_of))
+        yield rows.group_by(key.alias("key")).agg(**sums).with_columns(known_from=pl.lit(as_of))
+
+
+def _daily(frame: pl.LazyFrame) -> LazyGroupBy:
+    known_from = (pl.col("day") + pl.duration(days=1)).alias("known_from")
+    return frame.with_columns(known_from).group_by("customer_id", "known_from")
 
 
 def active_lines(core: Core) -> pl.LazyFrame:
@@ -56,7 +53,8 @@ def tracks_lines(program: Program) -> bool:
     return bool(program.features.tracked_products or program.features.tracked_categories)
 
 
-def _day_sums() -> dict[str, pl.Expr]:
+def day_sums() -> dict[str, pl.Expr]:
+    """What is added up of customer-days."""
     return {
         "active_days": pl.len().cast(pl.Int64),
         "transactions": pl.col("transactions").sum(),
@@ -70,7 +68,7 @@ def _day_sums() -> dict[str, pl.Expr]:
     }
 
 
-def _line_sums(program: Program) -> dict[str, pl.Expr]:
+def line_sums(program: Program) -> dict[str, pl.Expr]:
     """Lines, events with lines, and lines of each tracked product and category.
 
     Events are told apart by a 64-bit hash of their id: only ids of one customer in one range of days meet, so that

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fiel.core import Core
 from fiel.errors import ProgramError, TimeError
 from fiel.features.groups import GROUPS, groups_of
-from fiel.features.snapshot import build_snapshots, categorical_features, model_features, snapshot
+from fiel.features.snapshot import build_group, build_snapshots, categorical_features, model_features, snapshot
 from fiel.program import Program
 from fiel.tables import TABLES
 
@@ -67,6 +67,20 @@ def test_the_chunks_give_what_each_group_gives_on_the_core_itself() -> None:
     for name, frame in direct.items():
         together = pl.concat([tables[name] for tables in found.values()])
         assert together.equals(frame.collect().sort("as_of", *TABLES[name].key).select(together.columns)), name
+
+
+def test_customers_whose_ids_share_a_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = community(range(40))
+    expected = built(core, on(30))[on(30)]
+    monkeypatch.setattr(pl.Series, "hash", lambda ids: pl.zeros(len(ids), eager=True))
+    found = built(core, on(30))[on(30)]
+    assert all(found[name].equals(expected[name]) for name in expected)
+
+
+def test_one_group_alone_is_what_it_is_in_the_snapshot() -> None:
+    core, dates = community(range(60)), [on(20), on(50)]
+    found = dict(build_group(core, GROUPS["activity"], dates, TEOMEWHY))
+    assert all(found[as_of].equals(built(core, *dates)[as_of]["feat_activity"]) for as_of in dates)
 
 
 def test_running_it_twice_gives_equal_frames() -> None:
