@@ -66,8 +66,8 @@ class Settings(BaseSettings):
         """Folder beside a local lake where store and MLflow live by default: `LAKE.state`."""
         if self.is_remote:
             raise SettingsError(
-                "with a lake on S3, FIEL_DATABASE_URL and FIEL_MLFLOW_URI must be set: there is no "
-                "folder beside the lake to keep the store and the models in"
+                "with a lake on S3, FIEL_DATABASE_URL and FIEL_MLFLOW_URI must be set (and FIEL_MLFLOW_ARTIFACTS where "
+                "that is a database): there is no folder beside the lake to keep the store and the models in"
             )
         return Path(self.lake + ".state")
 
@@ -85,10 +85,14 @@ class Settings(BaseSettings):
 
     @property
     def mlflow_artifact_root(self) -> str | None:
-        """Artifact location of new experiments: absolute or s3://; None where a remote server decides."""
+        """Artifact location of new experiments: absolute or s3://; None where a tracking server decides.
+
+        A database as tracking address decides nothing: MLflow would write into the working directory.
+        """
         if self.mlflow_artifacts:
             return self._address(self.mlflow_artifacts)
-        return None if self.mlflow_address else str(self.beside_lake / "mlflow-artifacts")
+        is_server = (self.mlflow_address or "").startswith(("http://", "https://"))
+        return None if is_server else str(self.beside_lake / "mlflow-artifacts")
 
     @property
     def exports(self) -> str:

@@ -7,13 +7,13 @@ chance alone moves every figure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
 
 from fiel.models.bootstrap import Comparison, Interval, compare
-from fiel.models.calibration import CohortSpread, check_calibration, log_odds
+from fiel.models.calibration import CalibrationCheck, CohortSpread, check_calibration, log_odds
 from fiel.models.metrics import Array
 from fiel.program import Program
 
@@ -120,23 +120,18 @@ def better_than_rule(rows: pl.DataFrame, program: Program) -> list[Gate]:
 def calibrated(rows: pl.DataFrame, program: Program, spread: CohortSpread | None = None) -> list[Gate]:
     """Slope and intercept: their intervals meet 1 and 0, give or take what the program tolerates.
 
+    Where the champion is at least as far off on the same rows, the month has moved and not the model: a warning.
+
     `spread` widens the intervals by how far one month lies from another, so that a month's luck is not held against a
     model (on the real month-ends of 2025 single months have intercepts from -.6 to +.85). Nothing is gated where a
     slope does not exist (all predictions equal, classes separated).
     """
     rules = program.promotion
-    check = check_calibration(
-        _labels(rows),
-        log_odds(rows["prob"].to_numpy()),
-        rows["customer_id"].to_numpy(),
-        confidence=rules.confidence,
-        cohorts=rows["as_of"].n_unique(),
-        spread=spread,
-    )
+    check, champion = _calibration(rows, "prob", program, spread), _calibration(rows, "champion_prob", program, spread)
     gates = []
-    for name, found, ideal, tolerance in (
-        ("calibration slope", check.slope, 1.0, rules.calibration_slope_tolerance),
-        ("calibration intercept", check.intercept, 0.0, rules.calibration_intercept_tolerance),
+    for name, found, theirs, ideal, tolerance in (
+        ("calibration slope", check.slope, champion.slope, 1.0, rules.calibration_slope_tolerance),
+        ("calibration intercept", check.intercept, champion.intercept, 0.0, rules.calibration_intercept_tolerance),
     ):
         limit = f"meets {ideal - tolerance:g} to {ideal + tolerance:g}"
         if found is None:
@@ -145,7 +140,12 @@ def calibrated(rows: pl.DataFrame, program: Program, spread: CohortSpread | None
         passed = found.low <= ideal + tolerance and found.high >= ideal - tolerance
         words = f"{name} {found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
         note = words if passed else f"not calibrated: {words}, tolerated {ideal - tolerance:g} to {ideal + tolerance:g}"
-        gates.append(_gate(name, passed, found, limit, note))
+        gate = _gate(name, passed, found, limit, note)
+        if not passed and theirs is not None and abs(theirs.estimate - ideal) >= abs(found.estimate - ideal):
+            gate = replace(
+                gate, outcome="warn", note=f"{note}; the champion has {theirs.estimate:.2f} on the same rows"
+            )
+        gates.append(gate)
     return gates
 
 
@@ -211,6 +211,17 @@ def difference(found: Interval, digits: int = 3) -> str:
     """An interval of a difference in words: `+0.012 (+0.003 to +0.021)`."""
     estimate, low, high = (f"{value:+z.{digits}f}" for value in (found.estimate, found.low, found.high))
     return f"{estimate} ({low} to {high})"
+
+
+def _calibration(rows: pl.DataFrame, column: str, program: Program, spread: CohortSpread | None) -> CalibrationCheck:
+    return check_calibration(
+        _labels(rows),
+        log_odds(rows[column].to_numpy()),
+        rows["customer_id"].to_numpy(),
+        confidence=program.promotion.confidence,
+        cohorts=rows["as_of"].n_unique(),
+        spread=spread,
+    )
 
 
 def _slices(rows: pl.DataFrame, program: Program) -> list[tuple[str, pl.DataFrame]]:

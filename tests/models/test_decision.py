@@ -35,6 +35,7 @@ class Model:
     digest: str = ""
     fingerprint: str = ""
     recipe_digest: str = "old recipe"
+    as_of: date | None = date(2025, 10, 1)
 
 
 CHAMPION = Model("3", digest="c" * 64)
@@ -188,6 +189,12 @@ CASES: dict[str, tuple[Callable[[], Evidence], Model, str, str]] = {
         "keep",
         "not shown to be better than the stage rule",
     ),
+    "trained for a past date": (
+        lambda: evidence(3, 1),
+        replace(CHALLENGER, as_of=date(2025, 6, 1)),
+        "keep",
+        "version 4 was trained for 2025-06-01, the champion for 2025-10-01: older data",
+    ),
     "a refitted champion": (
         lambda: replace(evidence(), champion_note="version 3 was refitted"),
         CHALLENGER,
@@ -278,6 +285,15 @@ class TestGates:
         apart = replace(found, spread=CohortSpread(0.0, 0.3, 7))
         assert self.gates(found)["calibration intercept"].outcome == "fail"
         assert self.gates(apart)["calibration intercept"].outcome == "pass"
+
+    def test_a_month_that_moved_everyone_only_warns(self) -> None:
+        """Where the champion is at least as far off on the same rows, keeping it would mend nothing."""
+        found = changed(evidence(), prob=shifted(0.4))
+        worse = changed(found, champion_prob=shifted(0.6))
+        gate = self.gates(worse)["calibration intercept"]
+        assert gate.outcome == "warn"
+        assert "the champion has" in gate.note
+        assert self.gates(found)["calibration intercept"].outcome == "fail"
 
     def test_a_slice_may_lose_as_much_as_the_margin(self) -> None:
         found = worse_in("turista")
