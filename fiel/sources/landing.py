@@ -10,6 +10,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import SourceError
+from fiel.features.customer_days import collected_customer_days
 from fiel.program import Program
 from fiel.sources import courses
 from fiel.sources.changes import Comparison, compare
@@ -113,7 +114,7 @@ def land_core(
         "core_events": events,
         "core_event_lines": lines,
         "core_products": products,
-        "core_customer_days": customer_days(events, program),
+        "core_customer_days": collected_customer_days(events.lazy(), program),
         "core_changes": comparison.changes,
     }
     tables |= courses.core_tables(parsed, events, program, version.version, known_through, comparison.merged, previous)
@@ -210,31 +211,6 @@ def operator_events(events: pl.DataFrame, lines: pl.DataFrame, program: Program)
         )
         .get_column("event_id")
         .unique()
-    )
-
-
-def customer_days(events: pl.DataFrame, program: Program) -> pl.DataFrame:
-    """Active days: one row for each customer and local day with an event that is not an operator event."""
-    local_hour = pl.col("occurred_at").dt.replace_time_zone("UTC").dt.convert_time_zone(program.day_time_zone).dt.hour()
-    morning = local_hour.is_between(*program.parts_of_day.morning)
-    afternoon = local_hour.is_between(*program.parts_of_day.afternoon) & ~morning
-    return (
-        events.lazy()
-        .filter(~pl.col("is_operator"))
-        .with_columns(morning.alias("_morning"), afternoon.alias("_afternoon"))
-        .group_by("customer_id", "day")
-        .agg(
-            pl.len().cast(pl.Int64).alias("transactions"),
-            pl.col("is_live").sum().cast(pl.Int64).alias("live_transactions"),
-            pl.col("value").sum().alias("value_net"),
-            pl.col("value").filter(pl.col("value") > 0).sum().alias("value_earned"),
-            (-pl.col("value").filter(pl.col("value") < 0)).sum().alias("value_spent"),
-            (pl.col("occurred_at").max() - pl.col("occurred_at").min()).dt.total_seconds().alias("active_seconds"),
-            pl.col("_morning").sum().cast(pl.Int64).alias("transactions_morning"),
-            pl.col("_afternoon").sum().cast(pl.Int64).alias("transactions_afternoon"),
-            (~pl.col("_morning") & ~pl.col("_afternoon")).sum().cast(pl.Int64).alias("transactions_night"),
-        )
-        .collect()
     )
 
 
