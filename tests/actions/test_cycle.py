@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fiel.actions.cycle import apply_cycle, finish_last_cycle
 from fiel.actions.ledger import apply
 from fiel.errors import CycleConflictError
 from fiel.lake import Lake
@@ -98,6 +99,30 @@ def test_of_different_plans_at_once_one_is_paid_and_the_others_are_refused(store
     assert outcomes.count(True) == 1
     winner = plans[outcomes.index(True)]
     assert stores[0].entries("club")["customer_id"].to_list() == winner.grants["customer_id"].to_list()
+
+
+def test_a_paid_cycle_without_its_export_gets_it_even_where_the_plan_has_changed_since(
+    store_url: str, lake: Lake, undisturbed: tuple[pl.DataFrame, dict[str, bytes]]
+) -> None:
+    with started(store_url, lake, "--die-after", "ledger committed") as dying:
+        assert dying.wait(60) == -9
+    store = Store(store_url)
+    with pytest.raises(CycleConflictError):
+        apply_cycle(make_plan({"somebody else": 0.9}), store, lake, program(hold_out_share=0.2), by="later")
+    assert files_of(lake) == undisturbed[1]
+
+
+def test_the_next_run_finishes_the_export_of_the_last_cycle_without_planning_it_again(
+    store_url: str, lake: Lake, undisturbed: tuple[pl.DataFrame, dict[str, bytes]]
+) -> None:
+    assert finish_last_cycle(Store(store_url), lake, "club") is None
+    with started(store_url, lake, "--die-after", "grants.csv written") as dying:
+        assert dying.wait(60) == -9
+    finished, again = (finish_last_cycle(Store(store_url), lake, "club") for _ in range(2))
+    assert finished is not None
+    assert again is not None
+    assert (finished.changed, again.changed) == (True, False)
+    assert files_of(lake) == undisturbed[1]
 
 
 @pytest.mark.postgres
