@@ -15,7 +15,7 @@ from tasks.features import build_features
 from tasks.ingest import ingest_source
 from tasks.report import write_report
 from tasks.retrain import cohort_dates, promote_challenger, train_challenger
-from tasks.reward import apply_cycle, cycle_is_due, plan_cycle
+from tasks.reward import apply_cycle, cycle_is_due, finish_last_cycle, plan_cycle
 from tasks.score import measure_quality, score_customers
 
 
@@ -38,7 +38,8 @@ def loyalty(
     trained = train_challenger(program, day)
     promoted = promote_challenger(program, day, trained["version"], None)
     scored = score_customers(program, day, "granted")
-    quality = measure_quality(program, day)
+    quality = measure_quality(program)
+    finish_last_cycle(program)
     planned = plan_cycle(program, day)
     applied = apply_cycle(program, day) if apply and cycle_is_due(program, day) else {}
     reported = write_report(program, day)

@@ -11,7 +11,7 @@ from prefect import flow
 
 from tasks.clock import resolve_as_of
 from tasks.report import write_report
-from tasks.reward import apply_cycle, cycle_is_due, plan_cycle
+from tasks.reward import apply_cycle, cycle_is_due, finish_last_cycle, plan_cycle
 
 
 @flow(name="reward")
@@ -29,6 +29,7 @@ def reward(
             The daily run after scoring uses this.
     """
     day = resolve_as_of(program, as_of)
+    finish_last_cycle(program)
     planned = plan_cycle(program, day)
     if apply and (not only_if_due or cycle_is_due(program, day)):
         planned |= apply_cycle(program, day)

@@ -32,6 +32,6 @@ def score(program: str = "teomewhy", as_of: str | None = None, reasons: ReasonsF
         return skipped("score", day, newer)
     build_features(program, [day])
     scored = score_customers(program, day, reasons)
-    measure_quality(program, day)
+    measure_quality(program)
     announce_scores(program, day)
     return scored

@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from fiel.core import Core
+from fiel.errors import LakeError
 from fiel.features.life_cycle import life_cycle_spans
 from fiel.features.snapshot import build_snapshots
 from fiel.program import Program
@@ -58,6 +59,17 @@ def feature_inputs(core: Core, program: Program) -> str:
     parts = ("life_cycle", "features", "value_clusters", "breaks", "target", "day_time_zone")
     content = [core.fingerprint, core.versions, program.digest(*parts), code_version()]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_built(context: Context, core: Core, as_of_dates: Sequence[date]) -> None:
+    """LakeError unless these snapshots were made of the core tables in force: another run may have ingested since."""
+    inputs = feature_inputs(core, context.program)
+    stale = [day for day in as_of_dates if not context.is_built("feat_snapshot", day.isoformat(), inputs)]
+    if stale:
+        raise LakeError(
+            f"feat_snapshot of program {context.program.name} at {stale[0]} was not made of the core tables in force "
+            f"({core.source_version}): another run ingested or changed the program meanwhile; run this again"
+        )
 
 
 def _build_spans(context: Context, core: Core, inputs: str) -> None:

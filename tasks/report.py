@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 from fiel.actions.lift import realised_lift
 from fiel.core import Core
 from fiel.errors import LakeError
-from fiel.models.labels import is_matured, outcome
+from fiel.models.labels import matures_on, outcome
 from fiel.reports.cards import ModelCard, MoneyCard, SourceCard, rejects_by_rule
 from fiel.reports.data import collect
 from fiel.reports.model_card import read_card
@@ -38,6 +38,7 @@ def write_report(program: str, as_of: date) -> dict[str, Any]:
                 f"--as-of {as_of}` first (and reward for its plan)"
             )
         planned = as_of in lake.partitions("out_plan")
+        scores = lake.read("out_scores", as_of) if as_of in lake.partitions("out_scores") else None
         data = collect(
             core,
             lake.scan("feat_life_cycle_spans"),
@@ -45,9 +46,9 @@ def write_report(program: str, as_of: date) -> dict[str, Any]:
             program=context.program,
             as_of=as_of,
             source=_source_card(context, core),
-            scores=lake.read("out_scores", as_of) if as_of in lake.partitions("out_scores") else None,
+            scores=scores,
             plan=lake.read("out_plan", as_of) if planned else None,
-            model=_model_card(context, as_of),
+            model=_model_card(context, as_of, scores),
             money=_money_card(context, core, as_of) if planned else None,
             quality=lake.read("out_quality") if lake.exists("out_quality") else None,
         )
@@ -74,8 +75,11 @@ def _source_card(context: Context, core: Core) -> SourceCard:
     )
 
 
-def _model_card(context: Context, as_of: date) -> ModelCard | None:
-    """The newest comparison up to `as_of`; where the champion changed since, what the ledger says of it."""
+def _model_card(context: Context, as_of: date, scores: pl.DataFrame | None) -> ModelCard | None:
+    """The newest comparison up to `as_of`; where the scores are of another champion, what the ledger says of that one.
+
+    The model that made the scores is shown, not today's champion: the report of a past date stays as it was.
+    """
     fs, root = context.lake.files()
     names = [name.rsplit("/", 1)[-1] for name in (fs.ls(f"{root}/models") if fs.exists(f"{root}/models") else [])]
     dates = sorted(name.removesuffix(".json") for name in map(str, names) if name.endswith(".json"))
@@ -85,9 +89,11 @@ def _model_card(context: Context, as_of: date) -> ModelCard | None:
     content = context.lake.get(context.lake.file_path("models", f"{known[-1]}.json"))
     assert content is not None, "it was listed"
     card = read_card(content)
-    promoted = context.registry.status().promoted
-    if promoted is None or promoted.to_version == card.version:
+    rows = context.store.promotions(context.program.name)
+    used = [row for row in rows if scores is None or row.to_version == scores["model_version"].first()]
+    if not used or used[-1].to_version == card.version:
         return card
+    promoted = used[-1]
     kind = context.registry.version(promoted.to_version).kind
     return replace(
         card, version=promoted.to_version, kind=kind, action=promoted.action, reason=promoted.reason,
@@ -98,7 +104,7 @@ def _model_card(context: Context, as_of: date) -> ModelCard | None:
 def _money_card(context: Context, core: Core, as_of: date) -> MoneyCard:
     program, store = context.program, context.store
     applied = [cycle for cycle in store.cycles(program.name) if cycle.as_of <= as_of]
-    matured = [cycle.as_of for cycle in applied if is_matured(cycle.as_of, program, core.known_through)]
+    matured = [cycle.as_of for cycle in applied if matures_on(cycle.as_of, program) <= as_of]
     plans = context.lake.scan("out_plan").filter(pl.col("as_of").is_in(matured)).collect()
     return MoneyCard(
         summary=current_plan(context, as_of).summary,

@@ -24,7 +24,7 @@ from fiel.reports.plots import model_plots
 from fiel.reports.tables import markdown_table
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
-from tasks.features import feature_inputs
+from tasks.features import check_built, feature_inputs
 
 
 @task(name="cohort dates", cache_policy=NO_CACHE)
@@ -46,6 +46,7 @@ def train_challenger(program: str, as_of: date) -> dict[str, Any]:
         if found is not None:
             log.info("trained before from the same rows, rules and code: version %s", found.version)
             return {"version": found.version, "run": found.run_id, "uri": context.registry.uri, "trained": False}
+        check_built(context, core, split.dates)
         snapshots = _cohorts(context.lake, split.dates)
         log.info("training on %s rows of %d cohorts", f"{snapshots.height:,}", len(split.dates))
         learned = train(snapshots, outcome(core, split.dates, context.program), context.program, split=split)
@@ -74,6 +75,7 @@ def promote_challenger(program: str, as_of: date, version: str, override: str | 
     with opened(program) as context:
         core = Core.open(context.lake)
         dates = _split(core, context.program, as_of).dates
+        check_built(context, core, dates)
         settlement = settle(
             context.registry,
             context.store,

@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from fiel.actions.cycle import apply_cycle as pay
+from fiel.actions.cycle import finish_last_cycle as finish
 from fiel.actions.incentives import plan
 from fiel.actions.merges import merges_of
 from fiel.actions.summary import PlanResult
@@ -17,6 +18,15 @@ from fiel.core import Core
 from fiel.reports.tables import markdown_table
 from tasks.artifacts import leave_link, leave_markdown
 from tasks.context import Context, opened
+
+
+@task(name="finish last cycle", cache_policy=NO_CACHE)
+def finish_last_cycle(program: str) -> None:
+    """Write the export of the newest paid cycle where a run died before its manifest; else nothing changes."""
+    with opened(program) as context:
+        manifest = finish(context.store, context.lake, program)
+        if manifest is not None and manifest.changed:
+            get_run_logger().warning("a paid cycle had no whole export; written now: %s", manifest.address)
 
 
 @task(name="plan", cache_policy=NO_CACHE)

@@ -12,12 +12,14 @@ from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
 from fiel.core import Core
+from fiel.models.comparison import has_seen
 from fiel.models.labels import is_matured, outcome
 from fiel.models.quality import realised_quality
 from fiel.models.scoring import ReasonsFor, score
 from fiel.reports.tables import markdown_table
 from tasks.artifacts import leave_markdown
-from tasks.context import opened
+from tasks.context import Context, opened
+from tasks.features import check_built
 
 
 @task(name="score", cache_policy=NO_CACHE)
@@ -27,6 +29,7 @@ def score_customers(program: str, as_of: date, reasons: ReasonsFor) -> dict[str,
         core = Core.open(context.lake)
         core.check_as_of(as_of)
         champion = context.registry.champion()
+        check_built(context, core, [as_of])
         snapshot = context.lake.read("feat_snapshot", as_of)
         scores = score(
             snapshot,
@@ -62,18 +65,19 @@ def score_customers(program: str, as_of: date, reasons: ReasonsFor) -> dict[str,
 
 
 @task(name="quality", cache_policy=NO_CACHE)
-def measure_quality(program: str, as_of: date) -> dict[str, Any]:
-    """Realised quality of the stored scores whose outcome is known by now; how many cohorts were measured."""
+def measure_quality(program: str) -> dict[str, Any]:
+    """Realised quality of all stored scores whose outcome is known by now; how many cohorts were measured.
+
+    A past date that was scored later, by a model that had seen outcomes from after that date, is no forecast: left out.
+    """
     with opened(program) as context:
         core = Core.open(context.lake)
         matured = [
-            day
-            for day in context.lake.partitions("out_scores")
-            if day < as_of and is_matured(day, context.program, core.known_through)
+            day for day in context.lake.partitions("out_scores") if is_matured(day, context.program, core.known_through)
         ]
         if not matured:
             return {"cohorts": 0}
-        scores = context.lake.scan("out_scores").filter(pl.col("as_of").is_in(matured)).collect()
+        scores = _forecasts(context, context.lake.scan("out_scores").filter(pl.col("as_of").is_in(matured)).collect())
         quality = realised_quality(scores, outcome(core, matured, context.program))
         context.lake.write("out_quality", quality, context.provenance(core=core.fingerprint))
         leave_markdown(
@@ -83,6 +87,21 @@ def measure_quality(program: str, as_of: date) -> dict[str, Any]:
             "Earlier scores, matured",
         )
         return {"cohorts": quality.height}
+
+
+def _forecasts(context: Context, scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores of models that had not seen any outcome from after the date that they scored."""
+    made = scores.select("as_of", "model_version").unique()
+    models = {version: context.registry.version(version) for version in made["model_version"].unique()}
+    honest = [
+        (as_of, version)
+        for as_of, version in made.iter_rows()
+        if not has_seen(models[version], (as_of,), context.program)
+    ]
+    kept = pl.DataFrame(honest, schema=made.schema, orient="row")
+    if kept.height < made.height:
+        get_run_logger().info("%d scored dates were known to their model: not measured", made.height - kept.height)
+    return scores.join(kept, on=["as_of", "model_version"], how="semi")
 
 
 @task(name="announce", cache_policy=NO_CACHE)

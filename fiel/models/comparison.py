@@ -20,6 +20,7 @@ from fiel.models.loaded import LoadedModel
 from fiel.models.metrics import Array
 from fiel.models.retraining import refit as refit_recipe
 from fiel.models.stage_rule import StageRule
+from fiel.models.versions import VersionInfo
 from fiel.program import Program
 
 Predict = Callable[[pl.DataFrame], Array]
@@ -98,10 +99,10 @@ def evidence(
     )
 
 
-def has_seen(champion: LoadedModel, oot: tuple[date, ...], program: Program) -> bool:
-    """Whether the champion learned from outcomes that were known only after the first out-of-time cohort began."""
+def has_seen(model: LoadedModel | VersionInfo, oot: tuple[date, ...], program: Program) -> bool:
+    """Whether the model learned from outcomes that were known only after the first of these cohorts began."""
     horizon = timedelta(days=program.target.horizon_days)
-    return bool(oot) and any(day + horizon > min(oot) for day in champion.trained_as_of)
+    return bool(oot) and any(day + horizon > min(oot) for day in model.trained_as_of)
 
 
 def _champion_probs(

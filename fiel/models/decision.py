@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal, Protocol
 
 import polars as pl
@@ -47,6 +48,11 @@ class Candidate(Protocol):
         """Digest of how it is made, whatever the data."""
         ...
 
+    @property
+    def as_of(self) -> date | None:
+        """The date that it was trained for."""
+        ...
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -82,10 +88,10 @@ def decide(
 ) -> Decision:
     """Promote or keep, from the evidence alone. `history` are the program's ledger rows, oldest first.
 
-    The first champion is the stage rule. After it, the challenger has to be another model than the champion, never
-    rolled back before, comparable (both classes, a cohort outside planned breaks), and to pass every gate: not inferior
-    where the recipe is the champion's, superior where it is new; better than the stage rule; calibrated; stable scores;
-    worse in no slice.
+    The first champion is the stage rule. After it, the challenger has to be another model than the champion, trained
+    for no earlier date, never rolled back before, comparable (both classes, a cohort outside planned breaks), and to
+    pass every gate: not inferior where the recipe is the champion's, superior where it is new; better than the stage
+    rule; calibrated; stable scores; worse in no slice.
     """
     blank = Decision(
         action="keep",
@@ -105,6 +111,7 @@ def decide(
     compared = g.paired(found.rows, "champion_prob", program)
     against_champion = g.not_inferior if rule == "same_recipe" else g.superior
     gates = (
+        *_trained_for_the_past(challenger, champion),
         *g.breaks(found.rows),
         *_rolled_back(challenger, history),
         *against_champion(compared, program),
@@ -157,6 +164,17 @@ def _without_comparison(
     return None
 
 
+def _trained_for_the_past(challenger: Candidate, champion: Candidate) -> list[Gate]:
+    """A retraining for a past date shows what would have been; it does not take the champion back to older data."""
+    if challenger.as_of is None or champion.as_of is None or challenger.as_of >= champion.as_of:
+        return []
+    note = (
+        f"version {challenger.version} was trained for {challenger.as_of}, the champion for {champion.as_of}: older "
+        "data replace newer ones only by a forced promotion with a reason"
+    )
+    return [Gate("trained for the past", "fail", None, None, None, f">= {champion.as_of}", note)]
+
+
 def _rolled_back(challenger: Candidate, history: Sequence[PromotionRow]) -> list[Gate]:
     """A model that was rolled back is not promoted again by itself, also under another version number."""
     digests = {row.to_version: row.digest for row in history}
@@ -189,12 +207,15 @@ def _reason(
         why = (
             f"version {challenger.version}, {recipe}, is {failed[0].note}" if _is_verdict(failed[0]) else failed[0].note
         )
-        return f"Version {champion.version} stays champion: {why}{more}, on {where}{extra}"
+        return f"Version {champion.version}{_kind(champion)} stays champion: {why}{more}, on {where}{extra}"
     (first, *_) = [gate.note for gate in gates if gate.name.endswith("against the champion")]
-    return (
-        f"Version {challenger.version}, {recipe}, replaces version {champion.version}: {first}, on {where}; "
-        f"all gates passed{extra}"
-    )
+    replaced = f"version {champion.version}{_kind(champion)}"
+    return f"Version {challenger.version}, {recipe}, replaces {replaced}: {first}, on {where}; all gates passed{extra}"
+
+
+def _kind(champion: Candidate) -> str:
+    """Says so where the champion is the stage rule."""
+    return " (the stage rule)" if champion.kind == "stage_rule" else ""
 
 
 def _is_verdict(gate: Gate) -> bool:

@@ -23,7 +23,8 @@ class LoadedModel:
     """A model with what is known about it. `predict` gives one probability of the target for each row.
 
     `trained_as_of` are the cohorts that the artifact was fitted or calibrated on, `oot_as_of` those that judge it;
-    `recipe` is how it was made; `spread` is how far calibration lies apart from month to month.
+    `recipe` is how it was made; `spread` is how far calibration lies apart from month to month; `as_of` is the date
+    that it was trained for.
     """
 
     version: str
@@ -38,6 +39,7 @@ class LoadedModel:
     trained_as_of: tuple[date, ...] = ()
     oot_as_of: tuple[date, ...] = ()
     spread: CohortSpread | None = None
+    as_of: date | None = None
 
     def predict(self, frame: pl.DataFrame) -> Array:
         """Probabilities, one for each row of `frame` in its order; SchemaError names columns that are missing."""

@@ -22,7 +22,8 @@ _MEASURES = ("rows", "target_rate", "auc", "log_loss", "brier", "average_precisi
 
 def training_fingerprint(program: Program, inputs: str, dates: Sequence[date]) -> str:
     """Digest of everything that decides a training: `inputs` (data, features, code), procedure, threads, cohorts."""
-    content = [inputs, procedure_digest(program), program.training.threads, [day.isoformat() for day in dates]]
+    rules = [procedure_digest(program), program.training.threads, program.promotion.confidence]
+    content = [inputs, *rules, [day.isoformat() for day in dates]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

@@ -138,6 +138,7 @@ class Registry:
             trained_as_of=info.trained_as_of,
             oot_as_of=info.oot_as_of,
             spread=spread_of(info.tags),
+            as_of=info.as_of,
         )
 
     def champion(self) -> LoadedModel:

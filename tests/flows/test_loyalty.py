@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from fiel.core import Core
+from fiel.store import PromotionRow
 from tasks.context import opened
 from tests.flows.conftest import AS_OF, World
 
@@ -29,6 +31,11 @@ def _state(world: World) -> dict[str, Any]:
             "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())},
             "report": Path(context.lake.file_path("reports", f"{AS_OF}.html")).read_bytes(),
         }
+
+
+def _promotions() -> list[PromotionRow]:
+    with opened("teomewhy") as context:
+        return context.store.promotions("teomewhy")
 
 
 def test_the_chain_says_what_it_made(in_world: World) -> None:
@@ -96,12 +103,57 @@ def test_earlier_scores_are_measured_once_their_outcome_is_known(in_world: World
     score(program="teomewhy", as_of="2025-05-20")
     from tasks.score import measure_quality
 
-    assert measure_quality.fn("teomewhy", AS_OF)["cohorts"] >= 1
+    assert measure_quality.fn("teomewhy")["cohorts"] >= 1
     with opened("teomewhy") as context:
         quality = context.lake.read("out_quality")
         assert quality["customers"].min() > 0
         core = Core.open(context.lake)
         assert (quality["as_of"] <= core.known_through).all()
+
+
+def test_a_date_that_its_model_had_learned_from_is_no_forecast_and_is_not_measured(in_world: World) -> None:
+    from flows.score import score
+
+    with opened("teomewhy") as context:
+        learned = context.registry.version(context.registry.champion().version).trained_as_of
+    score(program="teomewhy", as_of=learned[-1].isoformat())
+    with opened("teomewhy") as context:
+        assert learned[-1] in context.lake.partitions("out_scores")
+        measured = context.lake.read("out_quality")["as_of"].to_list() if context.lake.exists("out_quality") else []
+        assert learned[-1] not in measured
+
+
+def test_the_report_of_a_date_shows_the_model_that_scored_it_whoever_is_champion_now(
+    in_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fiel.store import Store
+    from flows.report import report
+
+    page = Path(report(program="teomewhy", as_of=AS_OF.isoformat())["report"])
+    before = page.read_bytes()
+    known = Store.promotions
+    rows = _promotions()
+    assert len(rows) >= 2, "the stage rule and the model that replaced it"
+    later = replace(rows[0], from_version=rows[-1].to_version, reason="promoted much later")
+    monkeypatch.setattr(Store, "promotions", lambda self, program: [*known(self, program), later])
+    report(program="teomewhy", as_of=AS_OF.isoformat())
+    assert page.read_bytes() == before
+
+
+def test_nothing_is_learned_or_scored_from_a_snapshot_of_other_core_tables(
+    in_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run may ingest between a flow's tasks."""
+    import tasks.features
+    from fiel.errors import LakeError
+    from tasks.features import check_built
+
+    with opened("teomewhy") as context:
+        core = Core.open(context.lake)
+        check_built(context, core, [AS_OF])
+        monkeypatch.setattr(tasks.features, "feature_inputs", lambda core, program: "of another ingest")
+        with pytest.raises(LakeError, match=f"feat_snapshot of program teomewhy at {AS_OF} was not made of the core"):
+            check_built(context, core, [AS_OF])
 
 
 def test_a_late_scheduled_run_is_skipped_on_record(in_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
