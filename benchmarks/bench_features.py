@@ -22,10 +22,10 @@ import polars as pl
 from benchmarks import duckdb_features, made_up_events
 from benchmarks.measured import measured, report
 from fiel.core import Core
-from fiel.features.customer_days import collected_customer_days
 from fiel.features.groups import GROUPS
 from fiel.features.snapshot import build_group
 from fiel.program import read_program
+from fiel.sources.customer_days import collected_customer_days
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = read_program(ROOT / "deployments" / "programs" / "teomewhy.yaml")

@@ -21,10 +21,10 @@ import polars as pl
 
 from benchmarks import made_up_events
 from benchmarks.measured import measured, report
-from fiel.features.customer_days import collected_customer_days
 from fiel.features.positions import with_positions
 from fiel.features.spans import life_cycle_spans, stage_counts, stage_expr, visits_in_order
 from fiel.program import read_program
+from fiel.sources.customer_days import collected_customer_days
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = read_program(ROOT / "deployments" / "programs" / "teomewhy.yaml")

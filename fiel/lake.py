@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,13 @@ class Lake:
             if as_of is None and "fiel_as_of" not in commit and commit.get("operation") == "WRITE":
                 return commit
         return None
+
+    def versions_of(self, table: str, as_of_dates: Collection[date]) -> list[int]:
+        """Versions of the table whose commit wrote the partition of one of these dates, newest first."""
+        found, dates = self._open(table), {day.isoformat() for day in as_of_dates}
+        if found is None or not dates:
+            return []
+        return [int(commit["version"]) for commit in found.history() if commit.get("fiel_as_of") in dates]
 
     # -- files
 

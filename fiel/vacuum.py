@@ -15,14 +15,19 @@ from fiel.models.registry import Registry
 
 
 def named_versions(lake: Lake, registry: Registry) -> dict[str, set[int]]:
-    """For each table the versions that a registered model, a stored score or an ingest names, and the newest one.
+    """For each table the versions that a registered model, a stored score, an applied cycle or an ingest names.
 
-    Applied cycles were planned from stored scores, whose rows name their table versions.
+    And the newest one. An applied cycle names every version of its scores and of its plan, also those that were written
+    over since, and what these scores were made from.
     """
     named: dict[str, set[int]] = defaultdict(set)
     for table, version in lake.versions().items():
         named[table].add(version)
-    for text in _recorded(lake, registry):
+    paid = {cycle.as_of for cycle in registry.ledger.cycles(lake.program)} if registry.ledger else set()
+    versions = {table: lake.versions_of(table, paid) for table in ("out_scores", "out_plan")}
+    for table, found in versions.items():
+        named[table] |= set(found)
+    for text in _recorded(lake, registry, versions["out_scores"]):
         for table, version in json.loads(text).items():
             named[table].add(int(version))
     return named
@@ -46,9 +51,11 @@ def vacuum(lake: Lake, registry: Registry, apply: bool = False) -> dict[str, lis
     return removed
 
 
-def _recorded(lake: Lake, registry: Registry) -> Iterable[str]:
+def _recorded(lake: Lake, registry: Registry, scores_paid: Iterable[int]) -> Iterable[str]:
     yield from (info.tags["table_versions"] for info in registry.versions() if "table_versions" in info.tags)
     if lake.exists("core_versions"):
         yield from lake.read("core_versions").get_column("table_versions").tail(1)
     if lake.exists("out_scores"):
-        yield from lake.scan("out_scores").select("table_versions").unique().collect().get_column("table_versions")
+        for version in (None, *scores_paid):
+            stored = lake.scan("out_scores", version).select("table_versions").unique().collect()
+            yield from stored.get_column("table_versions")

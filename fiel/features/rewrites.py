@@ -14,8 +14,8 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import SchemaError
-from fiel.features.customer_days import customer_days
 from fiel.program import Program
+from fiel.sources.customer_days import customer_days
 from fiel.sources.landing import PARSED, land_core
 from fiel.sources.rules import Sieve
 from fiel.sources.version import SourceVersion

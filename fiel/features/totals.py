@@ -9,8 +9,8 @@ import polars as pl
 from polars.lazyframe.group_by import LazyGroupBy
 
 from fiel.core import Core
-from fiel.features.ranges import day_ranges
 from fiel.program import Program
+from fiel.sources.ranges import day_ranges
 
 
 def day_totals(core: Core, program: Program) -> pl.LazyFrame:

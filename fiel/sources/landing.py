@@ -10,11 +10,11 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import SourceError
-from fiel.features.customer_days import collected_customer_days
 from fiel.program import Program
 from fiel.sources import courses
 from fiel.sources.changes import Comparison, compare
 from fiel.sources.checks import check_reject_share, warn_about
+from fiel.sources.customer_days import collected_customer_days
 from fiel.sources.rules import Sieve, day_of
 from fiel.sources.version import SourceVersion
 from fiel.tables import CORE_TABLES, TABLES

@@ -11,8 +11,8 @@ import polars as pl
 from hypothesis import strategies as st
 
 from fiel.core import Core
-from fiel.features.customer_days import customer_days
 from fiel.program import Program, read_program
+from fiel.sources.customer_days import customer_days
 from fiel.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from fiel.core import Core
-from fiel.features.customer_days import customer_days
 from fiel.features.snapshot import build_snapshots
 from fiel.program import Program, load_program
 from fiel.settings import Settings
+from fiel.sources.customer_days import customer_days
 from fiel.tables import TABLES
 from tests.features.communities import core_tables, random_community, utc
 from tests.features.independent import KEY, independent_features, independent_known_at

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from fiel.features.ranges import day_ranges
 from fiel.program import Program
+from fiel.sources.ranges import day_ranges
 
 
 def customer_days(events: pl.LazyFrame, program: Program, utc_offset: timedelta | None = None) -> pl.LazyFrame:

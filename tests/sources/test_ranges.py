@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from fiel.features.ranges import day_ranges
+from fiel.sources.ranges import day_ranges
 
 from .frames import on
 

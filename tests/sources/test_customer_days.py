@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fiel.features.customer_days import _only_utc_offset, collected_customer_days, customer_days, local_hour
-from fiel.features.ranges import day_ranges
+from fiel.sources.customer_days import _only_utc_offset, collected_customer_days, customer_days, local_hour
+from fiel.sources.ranges import day_ranges
 from fiel.tables import TABLES
 
 from .frames import TEOMEWHY, core_of, event, program, table
