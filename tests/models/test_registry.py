@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import s3fs
 
 from fiel.errors import NoChampionError, RegistryError
 from fiel.models.registry import CHALLENGER, CHAMPION, Registry

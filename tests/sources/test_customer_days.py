@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from fiel.sources.customer_days import _only_utc_offset, collected_customer_days, customer_days, local_hour
 from fiel.sources.ranges import day_ranges
 from fiel.tables import TABLES
-
-from .frames import TEOMEWHY, core_of, event, program, table
+from tests.features.frames import TEOMEWHY, core_of, event, program, table
 
 
 def days_of(events: list[dict[str, object]], **changes: object) -> pl.DataFrame:

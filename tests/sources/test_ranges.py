@@ -9,8 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from fiel.sources.ranges import day_ranges
-
-from .frames import on
+from tests.features.frames import on
 
 Ranges = list[tuple[int, int, int]]
 
