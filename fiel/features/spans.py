@@ -18,6 +18,7 @@ from datetime import date
 
 import polars as pl
 
+from fiel.features.arithmetic import days_between, plus_days
 from fiel.features.positions import with_positions
 from fiel.program import LifeCycle, Program
 
@@ -79,9 +80,9 @@ def latest_visits(visits: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     at = pl.lit(as_of)
     return visits.filter(pl.col("day") < at, pl.col("next_day").is_null() | (pl.col("next_day") >= at)).select(
         "customer_id",
-        age_days=(at - pl.col("first_day")).dt.total_days(),
-        recency_days=(at - pl.col("day")).dt.total_days(),
-        gap_days=(pl.col("day") - pl.col("previous_day")).dt.total_days(),
+        age_days=days_between(pl.col("first_day"), at).cast(pl.Int64),
+        recency_days=days_between(pl.col("day"), at).cast(pl.Int64),
+        gap_days=days_between(pl.col("previous_day"), pl.col("day")).cast(pl.Int64),
     )
 
 
@@ -105,11 +106,11 @@ def spans_of_visits(visits: pl.LazyFrame, program: Program) -> pl.LazyFrame:
     neighbours of equal stage are put together.
     """
     customer, stage = pl.col("customer_id"), pl.col("stage")
-    since_first = (pl.col("day") - pl.col("first_day")).dt.total_days()
-    until_next = (pl.col("next_day") - pl.col("day")).dt.total_days()
+    since_first = days_between(pl.col("first_day"), pl.col("day"))
+    until_next = days_between(pl.col("day"), pl.col("next_day"))
     limits = stage_limits(since_first, program.life_cycle)
-    starts = [pl.lit(1, pl.Int64), *(limit + 1 for limit in limits)]
-    ends = [*limits, pl.lit(None, pl.Int64)]
+    starts = [pl.lit(1, pl.Int32), *(limit + 1 for limit in limits)]
+    ends = [*limits, pl.lit(None, pl.Int32)]
     numbered = visits.with_row_index("visit")
     stretches = [
         numbered.filter((start <= end).fill_null(value=True), (start <= until_next).fill_null(value=True)).select(
@@ -117,7 +118,7 @@ def spans_of_visits(visits: pl.LazyFrame, program: Program) -> pl.LazyFrame:
             "day",
             order=pl.col("visit").cast(pl.Int64) * len(starts) + position,
             since_first=since_first,
-            gap=(pl.col("day") - pl.col("previous_day")).dt.total_days(),
+            gap=days_between(pl.col("previous_day"), pl.col("day")),
             recency=start,
         )
         for position, (start, end) in enumerate(zip(starts, ends, strict=True))
@@ -129,11 +130,11 @@ def spans_of_visits(visits: pl.LazyFrame, program: Program) -> pl.LazyFrame:
         .sort("order")
         .select(
             "customer_id",
-            first_as_of=pl.col("day") + pl.duration(days=recency),
+            first_as_of=plus_days(pl.col("day"), recency),
             stage=stage_expr(age, recency, pl.col("gap"), program.life_cycle),
         )
         .filter(customer.ne_missing(customer.shift(1)) | stage.ne_missing(stage.shift(1)))
-        .select("customer_id", "first_as_of", last_as_of=next_first - pl.duration(days=1), stage="stage")
+        .select("customer_id", "first_as_of", last_as_of=plus_days(next_first, -1), stage="stage")
     )
 
 
@@ -158,7 +159,7 @@ def stage_counts(spans: pl.LazyFrame, first_as_of: date, last_as_of: date) -> pl
         [
             spans.select("stage", as_of=pl.col("first_as_of"), step=pl.lit(1, pl.Int64)),
             spans.filter(pl.col("last_as_of").is_not_null()).select(
-                "stage", as_of=pl.col("last_as_of") + pl.duration(days=1), step=pl.lit(-1, pl.Int64)
+                "stage", as_of=plus_days(pl.col("last_as_of"), 1), step=pl.lit(-1, pl.Int64)
             ),
         ]
     ).filter(pl.col("as_of") <= last_as_of)
