@@ -79,8 +79,8 @@ def _timed(side: str, source: str) -> float:
 def _direct(chain: object, source: str) -> None:
     """The flow's own steps, each task's function called without Prefect."""
     names = ("ingest_source", "resolve_as_of", "cohort_dates", "build_features", "train_challenger",
-             "promote_challenger", "score_customers", "measure_quality", "plan_cycle", "cycle_is_due", "apply_cycle",
-             "write_report")  # fmt: skip
+             "promote_challenger", "score_customers", "measure_quality", "finish_last_cycle", "plan_cycle",
+             "cycle_is_due", "apply_cycle", "write_report")  # fmt: skip
     call = {name: getattr(chain, name).fn for name in names}
     program = "teomewhy"
     call["ingest_source"](program, source)
@@ -89,7 +89,8 @@ def _direct(chain: object, source: str) -> None:
     trained = call["train_challenger"](program, day)
     call["promote_challenger"](program, day, trained["version"], None)
     call["score_customers"](program, day, "granted")
-    call["measure_quality"](program, day)
+    call["measure_quality"](program)
+    call["finish_last_cycle"](program)
     call["plan_cycle"](program, day)
     if call["cycle_is_due"](program, day):
         call["apply_cycle"](program, day)
