@@ -22,7 +22,7 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 
 
 def days_between(earlier: pl.Expr, later: pl.Expr) -> pl.Expr:
-    """Days from date `earlier` to date `later` (Int32), without the detour over microseconds that date minus date takes."""
+    """Days from date `earlier` to date `later` (Int32), without the microseconds that date minus date goes through."""
     return later.to_physical() - earlier.to_physical()
 
 
