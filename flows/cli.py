@@ -77,6 +77,9 @@ def run(
     rehearsal: Annotated[
         bool, typer.Option("--rehearsal", help="deliver: the points API is a rehearsal, made-up customers may be sent.")
     ] = False,
+    reviewed: Annotated[
+        str | None, typer.Option("--reviewed", help="reward: pay only the plan with this digest (see --plan-only).")
+    ] = None,
     override: Annotated[
         str | None, typer.Option("--override", help="retrain: promote whatever the gates say, for this reason.")
     ] = None,
@@ -88,7 +91,7 @@ def run(
         "features": {},
         "retrain": {"override": override},
         "score": {"reasons": reasons.value},
-        "reward": {"apply": not plan_only},
+        "reward": {"apply": not plan_only, "reviewed": reviewed},
         "report": {},
         "deliver": {"rehearsal": rehearsal},
     }
@@ -98,6 +101,7 @@ def run(
         plan_only=plan_only,
         override=override,
         rehearsal=rehearsal,
+        reviewed=reviewed,
         reasons=reasons != Reasons.granted,
     )
     arguments = {"program": program} | extra[stage]
@@ -262,6 +266,7 @@ def _refuse_foreign_options(stage: Stage, **given: Any) -> None:
         "plan_only": ("loyalty", "reward"),
         "override": ("retrain",),
         "rehearsal": ("deliver",),
+        "reviewed": ("reward",),
         "reasons": ("score",),
     }
     for name, value in given.items():

@@ -16,7 +16,11 @@ from tasks.reward import apply_cycle, cycle_is_due, finish_last_cycle, plan_cycl
 
 @flow(name="reward")
 def reward(
-    program: str = "teomewhy", as_of: str | None = None, apply: bool = True, only_if_due: bool = False
+    program: str = "teomewhy",
+    as_of: str | None = None,
+    apply: bool = True,
+    only_if_due: bool = False,
+    reviewed: str | None = None,
 ) -> dict[str, Any]:
     """Plan one cycle and apply it: ledger rows in one transaction, then the export, the manifest last.
 
@@ -27,11 +31,13 @@ def reward(
         apply: Pay the plan. Off: only the plan is made and shown.
         only_if_due: Plan without paying, and without failing, while the program's cadence says that it is too early.
             The daily run after scoring uses this.
+        reviewed: Digest (or its beginning) of the plan that was reviewed: pay only if the plan is still that one.
+            Empty: pay the plan as it is now.
     """
     day = resolve_as_of(program, as_of)
     finish_last_cycle(program)
     planned = plan_cycle(program, day)
     if apply and (not only_if_due or cycle_is_due(program, day)):
-        planned |= apply_cycle(program, day)
+        planned |= apply_cycle(program, day, reviewed)
     write_report(program, day)
     return planned

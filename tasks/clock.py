@@ -13,6 +13,9 @@ from fiel.core import Core
 from fiel.errors import TimeError
 from tasks.context import opened
 
+STALE_DAYS = 3
+"""Days that `latest` may lie behind the calendar before a run warns."""
+
 
 @task(name="resolve as_of", cache_policy=NO_CACHE)
 def resolve_as_of(program: str, requested: date | str | None) -> date:
@@ -33,7 +36,11 @@ def resolve_as_of(program: str, requested: date | str | None) -> date:
         else:
             as_of = parse_date(requested)
         core.check_as_of(as_of)
-        get_run_logger().info("as_of %s (data complete through %s)", as_of, core.known_through)
+        log = get_run_logger()
+        log.info("as_of %s (data complete through %s)", as_of, core.known_through)
+        behind = (datetime.now(UTC).astimezone(context.program.tz).date() - as_of).days
+        if wants_latest and context.program.source.clock == "calendar" and behind > STALE_DAYS:
+            log.warning("the data end %d days ago: is the source still updated?", behind)
         return as_of
 
 

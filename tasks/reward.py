@@ -15,6 +15,7 @@ from fiel.actions.incentives import plan
 from fiel.actions.merges import merges_of
 from fiel.actions.summary import PlanResult
 from fiel.core import Core
+from fiel.errors import PlanError
 from fiel.reports.tables import markdown_table
 from tasks.artifacts import leave_link, leave_markdown
 from tasks.context import Context, opened
@@ -63,13 +64,25 @@ def cycle_is_due(program: str, as_of: date) -> bool:
 
 
 @task(name="apply", cache_policy=NO_CACHE)
-def apply_cycle(program: str, as_of: date) -> dict[str, Any]:
-    """Pay the plan: the ledger in one transaction, then the export, its manifest last. Again: nothing changes."""
+def apply_cycle(program: str, as_of: date, reviewed: str | None = None) -> dict[str, Any]:
+    """Pay the plan: the ledger in one transaction, then the export, its manifest last. Again: nothing changes.
+
+    `reviewed` is the digest (or its beginning) of the plan that a person saw; another plan is refused then.
+    """
     with opened(program) as context:
         core = Core.open(context.lake)
         log = get_run_logger()
+        made = current_plan(context, as_of)
+        if reviewed is not None and not made.summary.digest.startswith(reviewed):
+            raise PlanError(
+                f"the plan of {program} {as_of} is {made.summary.digest[:12]} now, not {reviewed[:12]} as reviewed: "
+                "scores or ledger changed meanwhile; nothing was paid: look at the new plan "
+                "(`fiel run reward --plan-only`)"
+            )
+        if made.summary.payable:  # what is paid is what out_plan holds, whatever happened since it was planned
+            context.lake.replace("out_plan", made.frame, as_of, context.provenance(digest=made.summary.digest))
         paid = pay(
-            current_plan(context, as_of),
+            made,
             context.store,
             context.lake,
             context.program,
@@ -116,6 +129,7 @@ def _markdown(made: PlanResult) -> str:
             f"**{found.granted:,} grants, {found.rewards_points:,} {found.unit}**; {found.held_out:,} held out; budget "
             f"left {found.budget_left_points:,} of {found.budget_points:,} {found.unit}.{amounts}",
             found.not_payable_because or "The plan may be paid.",
+            f"Digest of this plan: `{found.digest[:12]}` (pay exactly this one: `--reviewed {found.digest[:12]}`).",
             "\n".join(["| reason | customers |", "| --- | ---: |", reasons]),
             "## First winners",
             markdown_table(winners),

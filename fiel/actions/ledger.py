@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from importlib.metadata import version
 
 import polars as pl
 
@@ -25,6 +24,7 @@ from fiel.store import CycleRow, LedgerView, Store
 from fiel.store import ledger as rows_of
 from fiel.store.ledger import ENTRIES
 from fiel.tables import TABLES
+from fiel.version import package_version
 
 Steps = Callable[[str], None]
 """Told the name of each step when it is done: for progress."""
@@ -161,7 +161,7 @@ def _cycle_row(summary: PlanSummary, by: str, at: datetime) -> CycleRow:
         plan_digest=summary.digest,
         applied_at=at,
         applied_by=by,
-        fiel_version=version("fiel"),
+        fiel_version=package_version(),
         summary=summary.model_dump(mode="json"),
     )
 

@@ -195,9 +195,11 @@ def operator_events(events: pl.DataFrame, lines: pl.DataFrame, program: Program)
     """Ids of the events that the operator or Fiel itself caused.
 
     An event is one when its origin, or the category, name or id of the product of any of its lines, is listed under
-    `operator_events`, or when it sells a product of the incentive policy (a grant of ours). Case does not matter.
+    `operator_events`, or when it is a grant of ours: it sells a product of the incentive policy, or its origin is the
+    one that grants are sent with (so that grants of an earlier policy stay grants). Case does not matter.
     """
     rules = program.operator_events
+    origins = [*rules.origins, program.incentive.system_origin]
     products = [*rules.products, *(bucket.product for bucket in program.incentive.buckets)]
     by_line = (
         _listed("category", rules.categories) | _listed("product_name", products) | _listed("product_id", products)
@@ -206,7 +208,7 @@ def operator_events(events: pl.DataFrame, lines: pl.DataFrame, program: Program)
         pl.concat(
             [
                 lines.filter(by_line).select("event_id"),
-                events.filter(_listed("origin", rules.origins)).select("event_id"),
+                events.filter(_listed("origin", origins)).select("event_id"),
             ]
         )
         .get_column("event_id")

@@ -57,6 +57,9 @@ def test_the_chain_is_daily_daily_daily_monthly_and_reward_follows_the_scores() 
     assert crons["teomewhy-features"] == ["30 6 * * *"]
     assert crons["teomewhy-score"] == ["0 7 * * *"]
     assert [cron.split()[2] for cron in crons["teomewhy-retrain"]] == ["1"]
+    for name in ("teomewhy-features", "teomewhy-score", "teomewhy-retrain"):
+        entry = next(entry for entry in DEPLOYMENTS if entry["name"] == name)
+        assert entry["parameters"]["as_of"] == "latest", "a late drop makes a late date, not a failed morning"
     trigger = next(entry for entry in DEPLOYMENTS if entry["name"] == "teomewhy-reward")["triggers"][0]
     assert trigger["expect"] == ["fiel.scored"]
     assert trigger["parameters"]["as_of"] == "{{ event.payload.as_of }}"

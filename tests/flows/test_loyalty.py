@@ -97,6 +97,17 @@ def test_a_past_cycle_can_be_planned_but_not_paid(in_world: World) -> None:
     assert "manifest" not in reward(program="teomewhy", as_of="2025-06-10", apply=True, only_if_due=True)
 
 
+def test_only_the_reviewed_plan_is_paid(in_world: World) -> None:
+    from fiel.errors import PlanError
+    from flows.reward import reward
+
+    digest = in_world.first["plan"]["plan"]["digest"]
+    with pytest.raises(PlanError, match=r"not 000000000000 as reviewed: .*nothing was paid"):
+        reward(program="teomewhy", as_of=AS_OF.isoformat(), reviewed="0" * 12)
+    again = reward(program="teomewhy", as_of=AS_OF.isoformat(), reviewed=digest[:12])
+    assert again["changed"] is False
+
+
 def test_earlier_scores_are_measured_once_their_outcome_is_known(in_world: World) -> None:
     from flows.score import score
 

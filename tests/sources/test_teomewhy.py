@@ -9,6 +9,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
+from fiel.sources.landing import operator_events
 from fiel.tables import CORE_TABLES
 from tests.sources.conftest import Place, teomewhy_program
 from tests.sources.tiny import LOYALTY, Change, add, after, drop, each, rename, row
@@ -263,3 +264,13 @@ def test_several_changes_at_once_are_all_told(place: Place) -> None:
     changes = {"transacoes": after(row(1, DtCriacao="?"), row(2, QtdePontos="?"), row(3, IdCliente=""))}
     summary = place.land(place.write(changes=changes))
     assert sum(summary.rejected_by_rule.values()) == 6  # three transactions and their lines
+
+
+def test_a_grant_of_an_earlier_policy_stays_a_grant() -> None:
+    """Its product is in no policy and no catalogue any more; the origin that it was sent with tells."""
+    events = pl.DataFrame(
+        [("g1", "ana", "fiel"), ("t1", "ana", "twitch")], schema=["event_id", "customer_id", "origin"], orient="row"
+    )
+    lines = pl.DataFrame({"event_id": ["g1"], "product_id": ["gone-2024"], "product_name": [None], "category": [None]})
+    lines = lines.with_columns(pl.col("product_name", "category").cast(pl.String))
+    assert operator_events(events, lines, teomewhy_program()).to_list() == ["g1"]
