@@ -8,7 +8,7 @@ RUN useradd --create-home --uid 10001 fiel && mkdir -p /srv/fiel /data && chown 
 WORKDIR /srv/fiel
 
 COPY requirements.lock ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 
 COPY --chown=fiel:fiel pyproject.toml README.md LICENSE prefect.yaml ./
 COPY --chown=fiel:fiel fiel fiel

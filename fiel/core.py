@@ -62,6 +62,11 @@ class Core:
         days = frames["customer_days"].select(pl.col("day").min()).collect().item()
         return cls(frames, known_through, days or known_through, source_version, "memory", {})
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the source's files said that they are made up."""
+        return self.source_version.split(";")[0] == "simulated"
+
     def __getitem__(self, name: str) -> pl.LazyFrame:
         """The core table `name`, given without `core_`."""
         return self.tables[name]
@@ -72,10 +77,21 @@ class Core:
             raise TimeError(
                 f"as_of {as_of} is past what the data know: source version {self.source_version} is complete "
                 f"through {self.known_through}, so as_of may be at most "
-                f"{self.known_through + timedelta(days=1)}; ingest newer data or choose an earlier as_of"
+                f"{self.known_through + timedelta(days=1)} (`--as-of latest` is that day); "
+                "ingest newer data or choose an earlier as_of"
             )
         if as_of <= self.first_day:
             raise TimeError(
                 f"as_of {as_of} is before anything is known: the first event is on {self.first_day}, so "
                 f"as_of must be at least {self.first_day + timedelta(days=1)}"
             )
+
+
+def parse_date(text: date | str) -> date:
+    """`text` as a date; TimeError says what is expected."""
+    if isinstance(text, date):
+        return text
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise TimeError(f"as_of {text!r} is no date: write YYYY-MM-DD, or `latest`") from error

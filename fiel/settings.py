@@ -94,6 +94,10 @@ class Settings(BaseSettings):
         is_server = (self.mlflow_address or "").startswith(("http://", "https://"))
         return None if is_server else str(self.beside_lake / "mlflow-artifacts")
 
+    def check_places(self) -> None:
+        """SettingsError where store or models have no place to be; asks nobody."""
+        _ = (self.store_url, self.mlflow_uri)
+
     @property
     def exports(self) -> str:
         """Folder (or S3 prefix) of exports and reports: `exports` inside the lake."""

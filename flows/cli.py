@@ -104,6 +104,7 @@ def run(
         reviewed=reviewed,
         reasons=reasons != Reasons.granted,
     )
+    _check_early(program, as_of)
     arguments = {"program": program} | extra[stage]
     if stage != Stage.ingest:
         arguments["as_of"] = as_of
@@ -117,7 +118,9 @@ def run(
 def demo(
     program: ProgramOption = "teomewhy",
     folder: Annotated[Path, typer.Option("--folder", help="Where the demo lives.")] = Path("demo"),
-    customers: Annotated[int, typer.Option("--customers", min=500, help="Customers to simulate.")] = 5_000,
+    customers: Annotated[
+        int, typer.Option("--customers", min=500, help="Customers that register in 22 months.")
+    ] = 5_000,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the simulation.")] = 7,
 ) -> None:
     """Simulate a community in the source's own files and run the whole chain on it."""
@@ -130,7 +133,9 @@ def demo(
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write the source files to.")],
     program: ProgramOption = "teomewhy",
-    customers: Annotated[int, typer.Option("--customers", min=1)] = 5_000,
+    customers: Annotated[
+        int, typer.Option("--customers", min=1, help="Customers that register in 22 months; fewer in less time.")
+    ] = 5_000,
     start: Annotated[str, typer.Option("--start", help="First day.")] = "2024-02-01",
     end: Annotated[str, typer.Option("--end", help="Last complete day.")] = "2025-11-30",
     seed: Annotated[int, typer.Option("--seed")] = 7,
@@ -280,6 +285,17 @@ def _date(option: str, text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise SettingsError(f"{option} {text!r} is no date: write YYYY-MM-DD") from error
+
+
+def _check_early(program: str, as_of: str | None) -> None:
+    """What a typing error can break is looked at before Prefect starts, which takes seconds."""
+    from fiel.core import parse_date
+    from fiel.program import load_program
+    from fiel.settings import load_settings
+
+    load_program(program, load_settings())
+    if as_of not in (None, "latest"):
+        parse_date(as_of)
 
 
 def _user() -> str:

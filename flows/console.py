@@ -28,7 +28,7 @@ def watched(flow: str, arguments: Mapping[str, Any]) -> Any:
     return getattr(module, flow)(**arguments)
 
 
-def show_summary(stage: str, program: str, result: Any, simulated: bool = False) -> None:
+def show_summary(stage: str, program: str, result: Any) -> None:
     """What a run made and where."""
     if not isinstance(result, Mapping):
         OUT.print(str(result))
@@ -37,15 +37,15 @@ def show_summary(stage: str, program: str, result: Any, simulated: bool = False)
         OUT.print(result["skipped"])
         return
     if stage == "loyalty":
-        _show_loyalty(program, result, simulated)
+        _show_loyalty(program, result)
         return
     OUT.print(f"[bold]{stage}[/bold] of {program}")
     for name, value in _flat(result):
         OUT.print(f"  {name:<28} {value}")
 
 
-def _show_loyalty(program: str, result: Mapping[str, Any], simulated: bool) -> None:
-    made_up = "  (simulated data: everyone is made up)" if simulated else ""
+def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
+    made_up = "  (simulated data: everyone is made up)" if result["plan"]["plan"]["simulated"] else ""
     OUT.print(f"\n[bold]{program}, as of {result['as_of']}[/bold] (exclusive){made_up}\n")
     stages = result["scores"]["stages"]
     table = Table("stage", "customers", box=None, pad_edge=False)
@@ -87,9 +87,17 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]
     for name, value in content.items():
         if isinstance(value, Mapping):
             found += _flat(value, f"{prefix}{name}.")
-        elif value not in (None, [], ""):
-            found.append((prefix + name, f"{value:,}" if isinstance(value, int) else value))
+        elif value not in (None, [], "") and not (prefix == "counts." and value == 0):
+            found.append((prefix + name, _shown(value)))
     return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def show_status(program: str) -> None:
@@ -127,9 +135,8 @@ def show_status(program: str) -> None:
 
 def show_leakage(program: str, dates: list[str]) -> bool:
     """Whether no feature of the program moves when the future is rewritten; prints what was checked."""
-    from fiel.core import Core
+    from fiel.core import Core, parse_date
     from fiel.features.leakage import verify_leakage
-    from tasks.clock import parse_date
     from tasks.context import opened
 
     with opened(program) as context:

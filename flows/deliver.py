@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect import flow
 
-from tasks.clock import parse_date
+from fiel.core import parse_date
 from tasks.deliver import deliver_grants
 
 

@@ -9,8 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from fiel.core import Core
-from fiel.errors import TimeError
+from fiel.core import Core, parse_date
 from tasks.context import opened
 
 STALE_DAYS = 3
@@ -55,13 +54,3 @@ def newer_as_of(program: str, table: str, requested: date | str | None, as_of: d
     with opened(program) as context:
         newest = max(context.lake.partitions(table), default=None)
     return newest if newest is not None and newest > as_of else None
-
-
-def parse_date(text: date | str) -> date:
-    """`text` as a date; TimeError says what is expected."""
-    if isinstance(text, date):
-        return text
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise TimeError(f"as_of {text!r} is no date: write YYYY-MM-DD, or `latest`") from error

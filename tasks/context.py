@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from prefect.runtime import flow_run
 
+from fiel.core import Core
 from fiel.damage import explain
 from fiel.lake import Lake
 from fiel.program import Program, load_program
@@ -66,10 +67,18 @@ class Context:
 
 @contextmanager
 def opened(program: str) -> Iterator[Context]:
-    """The context of the program called `program`; its store is closed at the end."""
+    """The context of the program called `program`; its store is closed at the end.
+
+    Where the core tables were made of made-up files, the program counts as simulated: report, manifest and deliveries
+    say so or refuse, whatever the program file says.
+    """
     settings = load_settings()
     found = load_program(program, settings)
-    context = Context(settings, found, Lake(settings.lake, found.name))
+    settings.check_places()
+    lake = Lake(settings.lake, found.name)
+    if lake.exists("core_versions") and Core.open(lake).is_simulated:
+        found = found.model_copy(update={"simulated": True})
+    context = Context(settings, found, lake)
     try:
         yield context
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

@@ -79,7 +79,7 @@ def apply_cycle(program: str, as_of: date, reviewed: str | None = None) -> dict[
                 "scores or ledger changed meanwhile; nothing was paid: look at the new plan "
                 "(`fiel run reward --plan-only`)"
             )
-        if made.summary.payable:  # what is paid is what out_plan holds, whatever happened since it was planned
+        if context.store.cycle(program, as_of) is None:  # out_plan holds what is paid, whatever happened since planning
             context.lake.replace("out_plan", made.frame, as_of, context.provenance(digest=made.summary.digest))
         paid = pay(
             made,

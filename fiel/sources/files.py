@@ -30,6 +30,9 @@ _S3_CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
+SIMULATED_FILE = "simulated.txt"
+"""Marks a folder of made-up files; the simulators write it."""
+
 Wanted = Callable[[list[str]], list[str]]
 """Chooses, from the names under a source (relative, with `/`), those that belong to it; SourceError if some lack."""
 
@@ -68,6 +71,14 @@ def copy_part(part: SourcePart, target: Path) -> None:
             raise SourceUnavailableError(
                 f"{part.address}/{file.name} changed while it was read: wait until it is written, and run again"
             )
+
+
+def is_simulated(address: str) -> bool:
+    """Whether the folder says, by a file `simulated.txt`, that its files are made up."""
+    if address.startswith("s3://"):
+        with _s3_words(address):
+            return bool(_file_system().exists(_s3_path(address, SIMULATED_FILE)))
+    return (Path(address) / SIMULATED_FILE).is_file()
 
 
 def by_patterns(patterns: Sequence[str], endings: Sequence[str]) -> Wanted:

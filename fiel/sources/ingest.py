@@ -20,7 +20,7 @@ from fiel.lake import Lake
 from fiel.program import Program
 from fiel.settings import Settings
 from fiel.sources import event_table, kaggle, raw, teomewhy
-from fiel.sources.files import Wanted, by_patterns, resolve_files
+from fiel.sources.files import Wanted, by_patterns, is_simulated, resolve_files
 from fiel.sources.landing import Landing, land_core
 from fiel.sources.reading import ENDINGS
 from fiel.sources.rules import Sieve
@@ -55,7 +55,8 @@ def resolve(
     """
     address = source or program.source.path
     if address is not None:
-        return SourceVersion.of((resolve_files(address, _wanted(program), settings),))
+        part = resolve_files(address, _wanted(program), settings)
+        return SourceVersion.of((part,), is_simulated(part.address))
     if not program.source.kaggle:
         raise SourceError(
             f"program {program.name} names no source: give --source DIR (or s3://bucket/prefix), or set source.path or "

@@ -67,6 +67,15 @@ class Patience:
     read_timeout: float = 60.0
 
 
+_BREAKS = {
+    "NameResolutionError": "the server's name cannot be resolved: is there a network?",
+    "Connection refused": "the connection was refused",
+    "ConnectTimeout": "no connection within the time limit",
+    "timed out": "no answer within the time limit",
+}
+"""What requests' nested exceptions mean."""
+
+
 def newest_version(handle: str, patience: Patience | None = None) -> int:
     """Number of the newest version of the data set `OWNER/DATASET`, by one small API call.
 
@@ -136,7 +145,7 @@ def _with_retries(call: Callable[[], T], what: str, patience: Patience) -> T:
             raise _in_our_words(error, what) from error
         except (*_TRANSFER_ERRORS, DataCorruptionError) as error:
             raise SourceUnavailableError(
-                f"{what}: the transfer broke off ({_first_line(error)}): check the network and try again"
+                f"{what}: the transfer broke off ({_why(error)}): check the network and try again"
             ) from error
         except UnauthenticatedError as error:
             raise SourceAccessError(f"{what}: {_REFUSALS[401]}") from error
@@ -246,6 +255,15 @@ def _quiet_with_timeouts(patience: Patience) -> Iterator[None]:
             log.setLevel(level)
             kagglehub.clients.tqdm = bar
             kagglehub.http_resolver.build_kaggle_client = build
+
+
+def _why(error: BaseException) -> str:
+    """What broke a transfer, in words where the library speaks in nested exceptions."""
+    text = str(error)
+    for mark, words in _BREAKS.items():
+        if mark in text:
+            return words
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

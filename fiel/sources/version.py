@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SIMULATED = "simulated"
+"""First word of the version of made-up files."""
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -34,12 +37,17 @@ class SourcePart:
 
 @dataclass(frozen=True)
 class SourceVersion:
-    """A source version: `loyalty-system=12;education-platform=7`, or `files=<12 hex digits>`."""
+    """A source version: `loyalty-system=12;education-platform=7`, or `files=<12 hex digits>`.
+
+    Files that lie beside a `simulated.txt` are made up, and their version begins with `simulated;`: everything that is
+    made from them can say so, whichever program file reads them.
+    """
 
     version: str
     parts: tuple[SourcePart, ...]
 
     @classmethod
-    def of(cls, parts: tuple[SourcePart, ...]) -> SourceVersion:
+    def of(cls, parts: tuple[SourcePart, ...], simulated: bool = False) -> SourceVersion:
         """The version made of `parts`."""
-        return cls(";".join(f"{part.name}={part.version}" for part in parts), parts)
+        names = [f"{part.name}={part.version}" for part in parts]
+        return cls(";".join([SIMULATED, *names] if simulated else names), parts)
