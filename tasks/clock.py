@@ -38,7 +38,8 @@ def resolve_as_of(program: str, requested: date | str | None) -> date:
         log = get_run_logger()
         log.info("as_of %s (data complete through %s)", as_of, core.known_through)
         behind = (datetime.now(UTC).astimezone(context.program.tz).date() - as_of).days
-        if wants_latest and context.program.source.clock == "calendar" and behind > STALE_DAYS:
+        is_live = context.program.source.clock == "calendar" and not context.program.simulated
+        if wants_latest and is_live and behind > STALE_DAYS:
             log.warning("the data end %d days ago: is the source still updated?", behind)
         return as_of
 
