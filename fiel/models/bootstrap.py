@@ -100,6 +100,27 @@ def auc_interval(
     return _interval(auc(labels, probs), drawn, confidence)
 
 
+def profit_intervals(
+    labels: Array,
+    probs: Array,
+    customers: Array,
+    thresholds: Array,
+    *,
+    economics: Economics,
+    draws: int,
+    confidence: float,
+    seed: int,
+) -> list[Interval]:
+    """For each threshold the summed profit of treating everyone at or above it, with its interval by customer."""
+    _, owner = np.unique(np.asarray(customers), return_inverse=True)
+    worth = np.where(np.asarray(labels) == 1, economics.benefit, -economics.cost)
+    treated = np.asarray(probs)[:, None] >= np.asarray(thresholds)[None, :]
+    gains = treated * worth[:, None]
+    drawn = np.concatenate([weights @ gains for weights in _weights(owner, draws, seed)])
+    totals = gains.sum(axis=0)
+    return [_interval(float(totals[place]), [drawn[:, place]], confidence) for place in range(len(totals))]
+
+
 def auc_draws(labels: Array, probs: Array, weights: Array) -> Array:
     """Weighted AUC of each row of `weights` (draws x rows), ties counting half; NaN where a draw holds one class."""
     order = np.argsort(probs, kind="stable")

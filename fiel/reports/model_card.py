@@ -8,9 +8,10 @@ from dataclasses import fields
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from fiel.models.bootstrap import Comparison, Interval, auc_interval
+from fiel.models.bootstrap import Comparison, Interval, auc_interval, profit_intervals
 from fiel.models.evaluation import COHORT_SCHEMA, METRICS_SCHEMA, SLICE_SCHEMA
 from fiel.models.gates import Gate, paired
 from fiel.models.metrics import measure
@@ -38,6 +39,8 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {
 _OUTCOMES = {"pass": "passed", "fail": "failed", "warn": "warned", "info": "not judged"}
 _MODELS = {"champion_prob": "champion", "prob": "challenger", "rule_prob": "stage rule"}
 _INTERVAL_DRAWS = 300
+PROFIT_POINTS = 61
+"""Thresholds of the profit curve: quantiles of the scores."""
 
 
 def trained_card(learned: Learned) -> ModelCard:
@@ -82,6 +85,7 @@ def settled_card(
         run=run,
         comparison=_comparison(found.rows, program),
         differences=_differences(found.rows, decision.comparison, program),
+        profit=_profit(found.rows, program),
         gates=_frame([_gate(gate) for gate in decision.gates], cards.GATE_SCHEMA),
         **frames,
     )
@@ -136,6 +140,35 @@ def _comparison(rows: pl.DataFrame, program: Program) -> pl.DataFrame:
         if measured.profit is not None:
             found.append(_row("model", model, "profit", measured.profit, None))
     return _frame([row for row in found if row["value"] is not None], cards.COMPARISON_SCHEMA)
+
+
+def _profit(rows: pl.DataFrame, program: Program) -> pl.DataFrame:
+    """The challenger's profit on the out-of-time rows over a grid of thresholds; empty without economics."""
+    if program.economics is None or rows.is_empty():
+        return _frame([], cards.PROFIT_SCHEMA)
+    probs = rows["prob"].to_numpy()
+    thresholds = np.unique(np.quantile(probs, np.linspace(0, 1, PROFIT_POINTS)))
+    intervals = profit_intervals(
+        rows["label"].to_numpy(),
+        probs,
+        rows["customer_id"].to_numpy(),
+        thresholds,
+        economics=program.economics,
+        draws=_INTERVAL_DRAWS,
+        confidence=program.promotion.confidence,
+        seed=program.training.seed,
+    )
+    found = [
+        {
+            "threshold": float(threshold),
+            "treated": int((probs >= threshold).sum()),
+            "profit": interval.estimate,
+            "low": interval.low,
+            "high": interval.high,
+        }
+        for threshold, interval in zip(thresholds, intervals, strict=True)
+    ]
+    return _frame(found, cards.PROFIT_SCHEMA)
 
 
 def _differences(rows: pl.DataFrame, champion: Comparison | None, program: Program) -> pl.DataFrame:

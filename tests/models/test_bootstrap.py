@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fiel.models import bootstrap
-from fiel.models.bootstrap import Comparison, auc_draws, auc_interval, compare
+from fiel.models.bootstrap import Comparison, auc_draws, auc_interval, compare, profit_intervals
 from fiel.models.metrics import Array
 from fiel.program import Economics
 
@@ -90,3 +90,19 @@ def test_no_rows_cannot_be_compared() -> None:
     empty = np.array([])
     found = compare(empty, empty, empty, empty, economics=None, draws=50, confidence=0.95, seed=1)
     assert (found.auc, found.log_loss, found.note) == (None, None, "no rows to compare")
+
+
+def test_profit_at_a_threshold_is_benefit_of_the_right_less_cost_of_the_wrong() -> None:
+    labels, probs = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.4, 0.1])
+    found = profit_intervals(
+        labels,
+        probs,
+        np.array(["a", "b", "c", "d"]),
+        np.array([0.0, 0.5, 0.85]),
+        economics=Economics(benefit=90, cost=10),
+        draws=200,
+        confidence=0.95,
+        seed=1,
+    )
+    assert [interval.estimate for interval in found] == [160.0, 80.0, 90.0]
+    assert all(interval.low <= interval.estimate <= interval.high for interval in found)
