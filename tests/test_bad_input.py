@@ -703,7 +703,8 @@ SECTIONS: dict[str, list[Case]] = {
             "run score --as-of 2025-04-02",
             TimeError,
             ("as_of 2025-04-02 is past what the data know", "complete through 2025-03-31"),
-            "as_of may be at most 2025-04-01 (`--as-of latest` is that day); ingest newer data",
+            "as_of may be at most 2025-04-01 (`--as-of latest` is that day); "
+            "ingest newer data or choose an earlier as_of",
         ),
         Case(
             "no as_of, while the data are old",
