@@ -42,7 +42,8 @@ class Core:
         newest = lake.read("core_versions").tail(1).row(0, named=True)
         versions: dict[str, int] = json.loads(newest["table_versions"])
         return cls(
-            tables={name.removeprefix("core_"): lake.scan(name, version) for name, version in versions.items()},
+            tables=_no_rows()
+            | {name.removeprefix("core_"): lake.scan(name, version) for name, version in versions.items()},
             known_through=newest["known_through"],
             first_day=newest["first_day"],
             source_version=newest["source_version"],
@@ -53,11 +54,7 @@ class Core:
     @classmethod
     def of(cls, tables: dict[str, pl.DataFrame], known_through: date, source_version: str = "memory") -> Core:
         """Core tables in memory (names without `core_`), for tests and the leakage check; missing ones are empty."""
-        frames: dict[str, pl.LazyFrame] = {
-            name.removeprefix("core_"): pl.LazyFrame(schema=table.declared)
-            for name, table in TABLES.items()
-            if name.startswith("core_")
-        }
+        frames = _no_rows()
         frames |= {name: frame.lazy() for name, frame in tables.items()}
         days = frames["customer_days"].select(pl.col("day").min()).collect().item()
         return cls(frames, known_through, days or known_through, source_version, "memory", {})
@@ -85,6 +82,15 @@ class Core:
                 f"as_of {as_of} is before anything is known: the first event is on {self.first_day}, so "
                 f"as_of must be at least {self.first_day + timedelta(days=1)}"
             )
+
+
+def _no_rows() -> dict[str, pl.LazyFrame]:
+    """Every core table without rows: what a program, or an ingest of an earlier code version, does not have."""
+    return {
+        name.removeprefix("core_"): pl.LazyFrame(schema=table.declared)
+        for name, table in TABLES.items()
+        if name.startswith("core_")
+    }
 
 
 def parse_date(text: date | str) -> date:

@@ -67,6 +67,7 @@ def score(
         .with_columns(
             gain_prob=pl.when(~pl.col("_now")).then("prob"),
             loss_prob=pl.when(pl.col("_now")).then(1 - pl.col("prob")),
+            value_at_stake=pl.lit(None, pl.Float64),
             **{name: pl.lit(None, pl.String) for name in REASONS},
             model_version=pl.lit(model.version),
             model_digest=pl.lit(model.digest),

@@ -11,12 +11,14 @@ from fiel.program.files import load_program, program_names, read_program
 from fiel.program.incentive import Economics, Incentive, ScoreBucket
 from fiel.program.learning import Promotion, Target, Training
 from fiel.program.model import Program
+from fiel.program.purchases import Clusters, PurchaseRules, Purchases, Rfm
 from fiel.program.rules import Break, Features, LifeCycle, PartsOfDay, ValueClusters
 from fiel.program.source import EventColumns, KaggleHandle, OperatorEvents, Source, Value
 
 __all__ = [
     "STAGES",
     "Break",
+    "Clusters",
     "Economics",
     "EventColumns",
     "Features",
@@ -27,6 +29,9 @@ __all__ = [
     "PartsOfDay",
     "Program",
     "Promotion",
+    "PurchaseRules",
+    "Purchases",
+    "Rfm",
     "ScoreBucket",
     "Source",
     "Target",

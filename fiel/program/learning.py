@@ -13,10 +13,11 @@ class Target(Strict):
     """The outcome: what is predicted, and for whom."""
 
     name: str = Field("fiel", description="Name of the target; the registered model is fiel-PROGRAM.")
-    kind: Literal["stage", "active"] = Field(
+    kind: Literal["stage", "active", "purchase"] = Field(
         "stage",
         description="stage: in `stage` at as_of + horizon. active: at "
-        "least one active day in [as_of, as_of + horizon).",
+        "least one active day in [as_of, as_of + horizon). purchase: at least one purchase day in it that was not "
+        "taken back before its end.",
     )
     stage: Literal["fiel"] = Field("fiel", description="The stage that counts as success when kind is stage.")
     horizon_days: Days = Field(28, description="Days from as_of to the outcome.")

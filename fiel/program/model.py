@@ -13,6 +13,7 @@ from pydantic import Field
 from fiel.program.base import Strict, TimeZone
 from fiel.program.incentive import Economics, Incentive
 from fiel.program.learning import Promotion, Target, Training
+from fiel.program.purchases import Clusters, Purchases, Rfm
 from fiel.program.rules import Break, Features, LifeCycle, PartsOfDay, ValueClusters
 from fiel.program.source import OperatorEvents, Source, Value
 
@@ -35,7 +36,13 @@ class Program(Strict):
     breaks: tuple[Break, ...] = Field((), description="Planned breaks.")
     courses_undated_until: date = Field(date(2025, 2, 4), description="Courses of an earlier year are known from here.")
     features: Features = Field(default_factory=Features, description="Feature groups and their numbers.")
+    rfm: Rfm = Field(default_factory=Rfm, description="Recency, frequency and monetary value.")
+    purchases: Purchases = Field(default_factory=Purchases, description="The purchase models.")
+    clusters: Clusters = Field(default_factory=Clusters, description="Clusters on recency, frequency, monetary value.")
     target: Target = Field(default_factory=Target, description="The outcome: what is predicted, and for whom.")
+    more_targets: tuple[Target, ...] = Field(
+        (), description="Further outcomes, each with a registered model of its own (fiel-PROGRAM-TARGET)."
+    )
     training: Training = Field(default_factory=Training, description="How the monthly retraining learns.")
     promotion: Promotion = Field(default_factory=Promotion, description="When a challenger replaces the champion.")
     incentive: Incentive = Field(default_factory=Incentive, description="The incentive policy.")

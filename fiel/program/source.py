@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from fiel.program.base import Share, Strict, TimeZone
+from fiel.program.purchases import PurchaseRules
 
 
 class KaggleHandle(Strict):
@@ -39,7 +40,9 @@ class EventColumns(Strict):
 class Source(Strict):
     """Where the data come from and how they are laid out."""
 
-    format: Literal["teomewhy", "event_table"] = Field(description="The layout: a module of `fiel/sources/`.")
+    format: Literal["teomewhy", "event_table", "online_retail"] = Field(
+        description="The layout: a module of `fiel/sources/`."
+    )
     kaggle: tuple[KaggleHandle, ...] = Field((), description="Kaggle data sets, resolved to a version before download.")
     path: str | None = Field(None, description="Default folder or s3:// address when no --source is given.")
     files: tuple[str, ...] = Field(("*",), description="event_table: file names or patterns inside the source folder.")
@@ -75,6 +78,9 @@ class Source(Strict):
         {},
         description="Source spelling of a product category (lower case) to ours; "
         "an unmapped category warns and stays as it is.",
+    )
+    purchase_rules: PurchaseRules = Field(
+        default_factory=PurchaseRules, description="online_retail: what becomes of cancellations and other odd rows."
     )
     tolerated_reject_share: Share = Field(
         0.01, description="Above this share of rejected rows the run stops before anything downstream changes."

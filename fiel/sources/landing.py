@@ -121,6 +121,8 @@ def land_core(
     tables = {name: _valid(name, frame, sieve) for name, frame in tables.items()}
     check_reject_share(sieve, program)
     tables["core_rejected"] = sieve.rejected_rows()
+    for name in ("core_returns", "core_intake", "core_profile"):
+        tables.setdefault(name, pl.DataFrame(schema=TABLES[name].declared))
     assert set(tables) == set(CORE_TABLES)
     return Landing(tables, known_through, first_day, _counts(sieve, tables, comparison), sieve.warnings)
 

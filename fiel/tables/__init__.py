@@ -20,9 +20,12 @@ from fiel.tables.core import (
     Customers,
     EventLines,
     Events,
+    Intake,
     Links,
     Products,
+    Profile,
     Rejected,
+    Returns,
     Rewards,
     Skills,
     Versions,
@@ -32,14 +35,29 @@ from fiel.tables.features import (
     CLUSTERS,
     COURSES_PATTERNS,
     LIFE_CYCLE_PATTERNS,
+    PURCHASE_PATTERNS,
+    RFM_PATTERNS,
     Activity,
     Calendar,
     Courses,
     LifeCycle,
     LifeCycleSpans,
+    Purchase,
+    PurchaseFits,
+    Rfm,
     Snapshot,
 )
-from fiel.tables.outputs import Plan, Quality, Scores
+from fiel.tables.outputs import (
+    ClusterProfiles,
+    Disagreements,
+    HoldOut,
+    Plan,
+    Probs,
+    Quality,
+    Scores,
+    SegmentMoves,
+    Segments,
+)
 
 __all__ = [
     "ACTIVITY_PATTERNS",
@@ -47,6 +65,8 @@ __all__ = [
     "CORE_TABLES",
     "COURSES_PATTERNS",
     "LIFE_CYCLE_PATTERNS",
+    "PURCHASE_PATTERNS",
+    "RFM_PATTERNS",
     "TABLES",
     "KnownAt",
     "Layer",
@@ -68,6 +88,9 @@ TABLES: dict[str, Table] = {
         Table("core_completions", Completions),
         Table("core_skills", Skills),
         Table("core_rewards", Rewards),
+        Table("core_returns", Returns),
+        Table("core_intake", Intake),
+        Table("core_profile", Profile),
         Table("core_rejected", Rejected),
         Table("core_changes", Changes),
         Table("core_versions", Versions),
@@ -76,21 +99,32 @@ TABLES: dict[str, Table] = {
         Table("feat_life_cycle", LifeCycle, LIFE_CYCLE_PATTERNS, by_as_of=True),
         Table("feat_courses", Courses, COURSES_PATTERNS, by_as_of=True),
         Table("feat_calendar", Calendar, by_as_of=True),
+        Table("feat_rfm", Rfm, RFM_PATTERNS, by_as_of=True),
+        Table("feat_purchase", Purchase, PURCHASE_PATTERNS, by_as_of=True),
+        Table("feat_purchase_fits", PurchaseFits, by_as_of=True),
         Table(
             "feat_snapshot",
             Snapshot,
             tuple(
                 Pattern(name, column.dtype, column.description or "", (column.metadata or {}).get("unit"))
-                for schema in (Activity, LifeCycle, Courses, Calendar)
+                for schema in (Activity, LifeCycle, Courses, Calendar, Rfm, Purchase)
                 for name, column in schema.columns().items()
                 if name not in ("customer_id", "as_of")
             )
             + ACTIVITY_PATTERNS
             + LIFE_CYCLE_PATTERNS
-            + COURSES_PATTERNS,
+            + COURSES_PATTERNS
+            + RFM_PATTERNS
+            + PURCHASE_PATTERNS,
             by_as_of=True,
         ),
         Table("out_scores", Scores, by_as_of=True),
+        Table("out_probs", Probs, by_as_of=True),
+        Table("out_segments", Segments, by_as_of=True),
+        Table("out_cluster_profiles", ClusterProfiles, by_as_of=True),
+        Table("out_segment_moves", SegmentMoves, by_as_of=True),
+        Table("out_disagreements", Disagreements, by_as_of=True),
+        Table("out_hold_out", HoldOut, by_as_of=True),
         Table("out_quality", Quality),
         Table("out_plan", Plan, by_as_of=True),
     )

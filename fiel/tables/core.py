@@ -132,6 +132,71 @@ class Rewards(dy.Schema):
     day = date("Day in the program's day_time_zone.")
 
 
+class Returns(dy.Schema):
+    """What cancellations took back, one row for each cancelled line.
+
+    A purchase is whole until `day`, on which its cancellation was known: an earlier as_of sees it untouched.
+    """
+
+    event_id = text("The cancellation, an operator event of core_events.", primary_key=True)
+    line_id = text("Line of the cancellation.", primary_key=True)
+    customer_id = text("Customer.")
+    day = date("Day of the cancellation: known from here.")
+    purchase_event_id = text("The purchase that was taken back; empty where none matches.", nullable=True)
+    purchase_day = date("Day of that purchase; empty where none matches.", nullable=True)
+    product_id = text("Product.", nullable=True)
+    quantity = whole("Units taken back, positive.", min=0)
+    value = whole("Value taken back in the program's smallest unit, positive.", unit="value", min=0)
+
+
+class Intake(dy.Schema):
+    """Where the rows and the money of a source version went: per table, read = set aside by each rule + kept.
+
+    Rows in the order of `position`. Steps: `read` (everything that was there), `set_aside` (a rule took it out, as the
+    program wants it), `rejected` (it broke a rule of the schema), `changed` (kept, but it counts otherwise: a matched
+    cancellation), `kept`.
+    """
+
+    table_name = text("Source table, file or sheet.", "never", primary_key=True)
+    position = whole("Order of the steps.", "never", primary_key=True, min=1)
+    step = text(
+        "read, set_aside, rejected, changed or kept.", "never", regex="^(read|set_aside|rejected|changed|kept)$"
+    )
+    rule = text("Name of the rule; empty for read and kept.", "never", nullable=True)
+    about = text("The rule in words.", "never")
+    is_on = flag("Whether the program file has the rule switched on.", "never")
+    rows = whole("Rows.", "never", min=0)
+    value = whole(
+        "Signed value in the program's smallest unit; empty where the source has none.",
+        "never",
+        unit="value",
+        nullable=True,
+    )
+
+
+class Profile(dy.Schema):
+    """What a source version looked like before anything was changed: one row for each column of each source table."""
+
+    table_name = text("Source table, file or sheet.", "never", primary_key=True)
+    column = text("Column as the source spells it.", "never", primary_key=True)
+    position = whole("Place of the column in the table.", "never", min=1)
+    kind = text("text, number, date or flag: what its values are.", "never", regex="^(text|number|date|flag)$")
+    rows = whole("Rows of the table.", "never", min=0)
+    duplicate_rows = whole("Rows of the table that repeat an earlier one in every column.", "never", min=0)
+    missing = whole("Empty values.", "never", min=0)
+    distinct = whole("Distinct values.", "never", min=0)
+    lowest = text("Lowest value (number, date), shortest text otherwise, as text.", "never", nullable=True)
+    quartile_1 = text("First quartile (number, date).", "never", nullable=True)
+    median = text("Median (number, date).", "never", nullable=True)
+    quartile_3 = text("Third quartile (number, date).", "never", nullable=True)
+    highest = text("Highest value (number, date), longest text otherwise.", "never", nullable=True)
+    outliers = whole(
+        "Numbers more than three interquartile ranges outside the middle half.", "never", min=0, nullable=True
+    )
+    histogram = text("JSON: list of [from, to, rows] (number, date); empty for texts.", "never", nullable=True)
+    frequent = text("JSON: list of [value, rows], the ten most frequent.", "never", nullable=True)
+
+
 class Rejected(dy.Schema):
     """Rows that broke a rule: set aside, never dropped in silence."""
 

@@ -82,6 +82,60 @@ class Calendar(dy.Schema):
     )
 
 
+class Rfm(_Feature):
+    """Recency, frequency, monetary value (DOMAIN.md section 5). Purchases that were taken back before as_of are none.
+
+    Scores are 1 + the number of the 20/40/60/80 % cuts (over the customers of the as_of) strictly below the value, so
+    that equal customers have equal scores; days since the last purchase count reversed.
+    """
+
+    days_since_last = whole("as_of - last purchase day; empty without one.", "derived", "days", nullable=True, min=1)
+    r_score = whole("Recency score, 5 the most recent.", "derived", min=1, max=5)
+    f_score = whole("Frequency score, 5 the most frequent.", "derived", min=1, max=5)
+    m_score = whole("Monetary score, 5 the most valuable.", "derived", min=1, max=5)
+    rfm_segment = text("Named segment over recency and frequency.", "derived")
+
+
+class Purchase(_Feature):
+    """Purchase-model features (DOMAIN.md section 5), each as_of with parameters fitted on what was known before it.
+
+    All are empty for customers without a purchase that stands, and the modelled ones where no model could be fitted.
+    """
+
+    purchase_frequency = whole("Distinct purchase days - 1.", "derived", "days", nullable=True, min=0)
+    purchase_recency_days = whole("Last - first purchase day.", "derived", "days", nullable=True, min=0)
+    purchase_age_days = whole("as_of - first purchase day (T of the models).", "derived", "days", nullable=True, min=1)
+    purchase_mean_value = number(
+        "Mean net value of a repeat purchase day, the first day excluded; empty without one.",
+        unit="value",
+        nullable=True,
+    )
+    purchase_alive_prob = number("p(alive): probability of not having dropped out.", nullable=True, min=0, max=1)
+    purchase_value_expected = number(
+        "Expected value of a purchase day (Gamma-Gamma).", unit="value", nullable=True, min=0
+    )
+
+
+class PurchaseFits(dy.Schema):
+    """Parameters of the purchase models, one row for each as_of, model and parameter, fitted on days before as_of."""
+
+    as_of = date("Exclusive date.", "derived", primary_key=True)
+    model = text("bg_nbd, mbg_nbd, pooled or gamma_gamma.", "derived", primary_key=True)
+    parameter = text("Name of the parameter.", "derived", primary_key=True)
+    estimate = number("Maximum-likelihood estimate.", nullable=True)
+    standard_error = number("Standard error from the Hessian; empty where it does not exist.", nullable=True)
+    time_unit = text("Unit of the model's time: days or weeks.", "derived")
+    customers = whole("Customers that the model was fitted on.", "derived", min=0)
+    repeaters = whole("Those with a repeat purchase.", "derived", min=0)
+    log_likelihood = number("Log likelihood.", nullable=True)
+    aic = number("Akaike's information criterion.", nullable=True)
+    is_identified = flag(
+        "Whether the drop-out part is identified (always true for gamma_gamma once fitted).", "derived"
+    )
+    is_used = flag("Whether this model's numbers are the features.", "derived")
+    note = text("Why not identified, not fitted or not used; else empty.", "derived")
+
+
 class Snapshot(_Feature):
     """One row for each customer with an active day before as_of: the groups that the program asks for, joined."""
 
@@ -117,4 +171,17 @@ LIFE_CYCLE_PATTERNS = (
 )
 COURSES_PATTERNS = (
     Pattern("course_share_{key}", _FLOAT, "Distinct finished episodes over known episodes of the course."),
+)
+RFM_PATTERNS = (
+    Pattern("purchase_days_{w}", _INT, "Purchase days (frequency of RFM).", "days"),
+    Pattern("revenue_net_{w}", _INT, "Net value, cancellations deducted (monetary of RFM).", "value"),
+)
+PURCHASE_PATTERNS = (
+    Pattern("purchases_expected_{w}", _FLOAT, "Expected purchase days within the horizon.", "days"),
+    Pattern("purchase_prob_{w}", _FLOAT, "Probability of at least one purchase within the horizon (purchase model)."),
+    Pattern("value_expected_{w}", _FLOAT, "Expected value within the horizon.", "value"),
+    Pattern(
+        "value_if_alive_{w}", _FLOAT, "Expected value within the horizon of a customer who is still alive.", "value"
+    ),
+    Pattern("lifetime_value_{w}", _FLOAT, "Discounted expected value within the lifetime horizon.", "value"),
 )
