@@ -175,3 +175,60 @@ def test_equal_programs_have_equal_digests_and_a_changed_one_another(tmp_path) -
 
 def test_programs_are_looked_for_at_home_by_default() -> None:
     assert Settings().programs == HOME / "deployments" / "programs"
+
+
+# ------------------------------------------------------------------------------------------------ several targets
+
+
+def targets(*more: dict, **main: object) -> dict:
+    return changed(target={"name": "purchase_90", "kind": "purchase", "horizon_days": 90, **main}, more_targets=more)
+
+
+SOON = {"name": "purchase_30", "kind": "purchase", "horizon_days": 30}
+
+
+def test_a_further_target_has_a_model_and_a_ledger_of_its_own() -> None:
+    program = Program.model_validate(targets(SOON))
+    soon = program.with_target("purchase_30")
+    assert program.target_names == ("purchase_90", "purchase_30")
+    assert (soon.target.horizon_days, soon.target_names) == (30, ("purchase_30",))
+    assert (soon.model_name, soon.ledger_name) == ("fiel-shop-purchase_30", "shop.purchase_30")
+    assert soon.experiment_name == program.experiment_name == "fiel-shop"
+
+
+def test_the_main_target_keeps_the_names_that_it_had_alone() -> None:
+    program = Program.model_validate(targets(SOON))
+    assert program.with_target("purchase_90") is program
+    assert (program.model_name, program.ledger_name) == ("fiel-shop", "shop")
+
+
+def test_a_program_of_a_further_target_stays_one_when_it_is_copied() -> None:
+    soon = Program.model_validate(targets(SOON)).with_target("purchase_30")
+    assert soon.model_copy(update={"simulated": True}).ledger_name == "shop.purchase_30"
+
+
+def test_a_target_that_does_not_exist_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ProgramError, match="no target 'purchase_3': did you mean 'purchase_30'"):
+        Program.model_validate(targets(SOON)).with_target("purchase_3")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (targets(SOON | {"name": "purchase_90"}), "two targets are called 'purchase_90'"),
+        (targets(SOON, SOON), "two targets are called 'purchase_30'"),
+        (targets(SOON | {"name": "Purchase 30"}), "more_targets.0.name"),
+        (targets(SOON | {"name": "p" * 40}, name="q") | {"name": "s" * 19}, None),
+        (targets(SOON | {"name": "p" * 40}) | {"name": "s" * 30}, "at most 29 characters"),
+        (targets(SOON | {"live_origins": ["shop"]}), "live_origins have to be those of the main target"),
+        (targets(SOON | {"exclude_stages": []}), "exclude_stages has to hold zumbi too"),
+        (targets(SOON | {"exclude_stages": ["turista", "zumbi"]}), None),
+    ],
+)
+def test_targets_that_cannot_be_told_apart_or_have_a_wider_population_are_refused(tmp_path, content, said) -> None:
+    path = written(tmp_path, content, content["name"])
+    if said is None:
+        assert len(read_program(path).more_targets) == 1
+        return
+    with pytest.raises(ProgramError, match=said):
+        read_program(path)

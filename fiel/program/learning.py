@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,11 @@ from fiel.program.base import Days, Share, StageName, Strict
 class Target(Strict):
     """The outcome: what is predicted, and for whom."""
 
-    name: str = Field("fiel", description="Name of the target; the registered model is fiel-PROGRAM.")
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)] = Field(
+        "fiel",
+        description="Name of the target. The registered model is fiel-PROGRAM, that of a further target "
+        "fiel-PROGRAM-TARGET.",
+    )
     kind: Literal["stage", "active", "purchase"] = Field(
         "stage",
         description="stage: in `stage` at as_of + horizon. active: at "
@@ -52,6 +56,13 @@ class Promotion(Strict):
         ge=0,
         le=0.5,
         description="AUC that the same recipe on newer data may lose at the lower bound of the interval.",
+    )
+    baseline_margin: float = Field(
+        0.01,
+        ge=0,
+        le=0.5,
+        description="AUC that a challenger may lose against the purchase model, where the program has one for the "
+        "target's horizon.",
     )
     confidence: Share = Field(0.95, description="Level of the intervals.")
     bootstrap: int = Field(500, ge=50, le=100_000, description="Bootstrap draws, by customer.")

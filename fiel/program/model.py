@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr, model_validator
 
+from fiel.errors import ProgramError
 from fiel.program.base import Strict, TimeZone
 from fiel.program.incentive import Economics, Incentive
 from fiel.program.learning import Promotion, Target, Training
 from fiel.program.purchases import Clusters, Purchases, Rfm
 from fiel.program.rules import Break, Features, LifeCycle, PartsOfDay, ValueClusters
 from fiel.program.source import OperatorEvents, Source, Value
+
+LEDGER_NAME = 60
+"""Longest name, in characters, that the promotion ledger is keyed by."""
 
 
 class Program(Strict):
@@ -48,10 +53,71 @@ class Program(Strict):
     incentive: Incentive = Field(default_factory=Incentive, description="The incentive policy.")
     economics: Economics | None = Field(None, description="Money of a right and of a wrong action, where known.")
 
+    _is_further: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="after")
+    def _targets_fit(self) -> Program:
+        names = self.target_names
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"two targets are called {twice[0]!r}: each needs a name of its own")
+        for target in self.more_targets:
+            longest = LEDGER_NAME - 1 - len(self.name)
+            if len(target.name) > longest:
+                raise ValueError(
+                    f"more_targets {target.name}: a name of at most {longest} characters fits into the ledger"
+                )
+            if set(target.live_origins) != set(self.target.live_origins):
+                raise ValueError(
+                    f"more_targets {target.name}: live_origins have to be those of the main target, by which the "
+                    "snapshot marks its population"
+                )
+            outside = [stage for stage in self.target.exclude_stages if stage not in target.exclude_stages]
+            if outside:
+                raise ValueError(
+                    f"more_targets {target.name}: exclude_stages has to hold {', '.join(outside)} too, which the main "
+                    "target leaves out: let the target with the widest population be the main one"
+                )
+        return self
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of all targets, the main one first."""
+        return (self.target.name, *(target.name for target in self.more_targets))
+
+    def with_target(self, name: str) -> Program:
+        """The program as it predicts the target `name`: that one is its target, the others are dropped.
+
+        The main target gives the program itself, so its names and digests are the same. ProgramError for an unknown
+        name.
+        """
+        if name == self.target.name:
+            return self
+        further = {target.name: target for target in self.more_targets}
+        if name not in further:
+            near = difflib.get_close_matches(name, self.target_names, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ProgramError(
+                f"program {self.name} has no target {name!r}: {hint}known are: {', '.join(self.target_names)}"
+            )
+        found = self.model_copy(update={"target": further[name], "more_targets": ()})
+        found._is_further = True
+        return found
+
     @property
     def model_name(self) -> str:
-        """Name of the registered model in MLflow."""
+        """Name of the registered model in MLflow: fiel-PROGRAM, for a further target fiel-PROGRAM-TARGET."""
+        return f"{self.experiment_name}-{self.target.name}" if self._is_further else self.experiment_name
+
+    @property
+    def experiment_name(self) -> str:
+        """Name of the experiment in MLflow, which holds the runs of every target."""
         return f"fiel-{self.name}"
+
+    @property
+    def ledger_name(self) -> str:
+        """What the promotion ledger is keyed by: PROGRAM, for a further target PROGRAM.TARGET."""
+        return f"{self.name}.{self.target.name}" if self._is_further else self.name
 
     @property
     def tz(self) -> ZoneInfo:
