@@ -114,13 +114,24 @@ class Lake:
             return self._version(table)
         return self._commit(declared, frame, None, provenance or {})
 
-    def replace(self, table: str, frame: pl.DataFrame, as_of: date, provenance: dict[str, str] | None = None) -> int:
-        """Replace the partition `as_of` by `frame` (all its rows are of it) if it differs; the table's version."""
+    def replace(
+        self,
+        table: str,
+        frame: pl.DataFrame,
+        as_of: date,
+        provenance: dict[str, str] | None = None,
+        *,
+        may_be_empty: bool = False,
+    ) -> int:
+        """Replace the partition `as_of` by `frame` (all its rows are of it) if it differs; the table's version.
+
+        An empty frame is refused, unless the caller says that no rows can be the truth (`may_be_empty`).
+        """
         declared = TABLES[table]
         declared.check(frame.schema)
-        if frame.is_empty():
+        if frame.is_empty() and not may_be_empty:
             raise LakeError(f"table {table}: refusing to empty the partition as_of = {as_of}")
-        if frame.get_column("as_of").unique().to_list() != [as_of]:
+        if frame.height and frame.get_column("as_of").unique().to_list() != [as_of]:
             raise LakeError(f"table {table}: rows of other dates in the partition as_of = {as_of}")
         frame = _sorted(frame, declared)
         if as_of in self.partitions(table):

@@ -46,6 +46,7 @@ class Stage(StrEnum):
     loyalty = "loyalty"
     ingest = "ingest"
     features = "features"
+    segments = "segments"
     retrain = "retrain"
     score = "score"
     reward = "reward"
@@ -89,6 +90,7 @@ def run(
         "loyalty": {"source": source, "apply": not plan_only},
         "ingest": {"source": source},
         "features": {},
+        "segments": {},
         "retrain": {"override": override},
         "score": {"reasons": reasons.value},
         "reward": {"apply": not plan_only, "reviewed": reviewed},
@@ -180,6 +182,9 @@ def reverse(
 def rollback(
     program: ProgramArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is written to the promotion ledger.")],
+    target: Annotated[
+        str | None, typer.Option("--target", help="A further target of the program. Default: the main one.")
+    ] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who. Default: the user of this shell.")] = None,
 ) -> None:
     """Point the champion back to the model before it, and write that to the promotion ledger."""
@@ -188,9 +193,12 @@ def rollback(
     from fiel.models.promotion import rollback as roll_back
     from tasks.context import opened
 
-    with opened(program) as context:
+    with opened(program, target) as context:
         done = roll_back(context.registry, context.store, by=by or _user(), at=datetime.now(UTC), reason=reason)
-    typer.echo(f"champion of {program} is version {done.champion}" + ("" if done.row else ": nothing changed"))
+    typer.echo(
+        f"champion of {context.program.model_name} is version {done.champion}"
+        + ("" if done.row else ": nothing changed")
+    )
 
 
 @app.command("verify-leakage")

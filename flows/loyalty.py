@@ -1,4 +1,4 @@
-"""The whole chain: ingest, features, retrain, score, plan, apply, report.
+"""The whole chain: ingest, features, segments, retrain, score, plan, apply, report.
 
 It calls the same tasks as the stage flows do. By hand: `fiel run loyalty --program teomewhy [--source DIR]`, or
 `python -m flows.loyalty`.
@@ -14,9 +14,10 @@ from tasks.clock import resolve_as_of
 from tasks.features import build_features
 from tasks.ingest import ingest_source
 from tasks.report import write_report
-from tasks.retrain import cohort_dates, promote_challenger, train_challenger
+from tasks.retrain import cohort_dates, more_targets, promote_challenger, train_challenger
 from tasks.reward import apply_cycle, cycle_is_due, finish_last_cycle, plan_cycle
 from tasks.score import measure_quality, score_customers
+from tasks.segments import build_segments, find_disagreements, validate_purchase_models
 
 
 @flow(name="loyalty")
@@ -35,9 +36,16 @@ def loyalty(
     ingested = ingest_source(program, source)
     day = resolve_as_of(program, as_of)
     features = build_features(program, [*cohort_dates(program, day), day])
+    segments = build_segments(program, day)
+    purchase_models = validate_purchase_models(program, day)
     trained = train_challenger(program, day)
     promoted = promote_challenger(program, day, trained["version"], None)
+    further = {}
+    for target in more_targets(program):
+        version = train_challenger(program, day, target)["version"]
+        further[target] = promote_challenger(program, day, version, None, target)
     scored = score_customers(program, day, "granted")
+    disagreements = find_disagreements(program, day)
     quality = measure_quality(program)
     finish_last_cycle(program)
     planned = plan_cycle(program, day)
@@ -47,9 +55,13 @@ def loyalty(
         "as_of": day.isoformat(),
         "ingest": ingested,
         "features": features,
+        "segments": segments,
+        "purchase_models": purchase_models,
         "train": trained,
         "promotion": promoted,
+        "further_targets": further,
         "scores": scored,
+        "disagreements": disagreements,
         "quality": quality,
         "plan": planned,
         "cycle": applied,

@@ -12,7 +12,7 @@ from prefect import flow
 
 from tasks.clock import resolve_as_of
 from tasks.features import build_features
-from tasks.retrain import cohort_dates, promote_challenger, train_challenger
+from tasks.retrain import cohort_dates, more_targets, promote_challenger, train_challenger
 
 
 @flow(name="retrain")
@@ -23,10 +23,14 @@ def retrain(program: str = "teomewhy", as_of: str | None = None, override: str |
         program: Name of the program, a file in deployments/programs.
         as_of: Date (YYYY-MM-DD): labels known before it are used, later ones are not. `latest`: the day after the
             last complete day. Empty: the day on which the run is scheduled.
-        override: Reason for promoting the new model whatever the gates say; it is written to the promotion ledger.
-            Empty: the gates decide.
+        override: Reason for promoting the main target's new model whatever the gates say; it is written to the
+            promotion ledger. Empty: the gates decide.
     """
     day = resolve_as_of(program, as_of)
     build_features(program, cohort_dates(program, day))
     trained = train_challenger(program, day)
-    return promote_challenger(program, day, trained["version"], override)
+    promoted = promote_challenger(program, day, trained["version"], override)
+    for target in more_targets(program):
+        further = train_challenger(program, day, target)
+        promoted[target] = promote_challenger(program, day, further["version"], None, target)
+    return promoted

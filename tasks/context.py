@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """One program and where its tables, models and ledger are. Store and registry open on first use."""
+    """One program and where its tables, models and ledger are. Store and registry open on first use.
+
+    `program` has the target that was asked for, `main` the program's own: tables are built for the latter.
+    """
 
     settings: Settings
     program: Program
     lake: Lake
+    main: Program
 
     @cached_property
     def store(self) -> Store:
@@ -66,9 +70,10 @@ class Context:
 
 
 @contextmanager
-def opened(program: str) -> Iterator[Context]:
+def opened(program: str, target: str | None = None) -> Iterator[Context]:
     """The context of the program called `program`; its store is closed at the end.
 
+    `target` names one of the program's further targets: models, cohorts and outcomes are then that one's.
     Where the core tables were made of made-up files, the program counts as simulated: report, manifest and deliveries
     say so or refuse, whatever the program file says.
     """
@@ -78,7 +83,7 @@ def opened(program: str) -> Iterator[Context]:
     lake = Lake(settings.lake, found.name)
     if lake.exists("core_versions") and Core.open(lake).is_simulated:
         found = found.model_copy(update={"simulated": True})
-    context = Context(settings, found, lake)
+    context = Context(settings, found if target is None else found.with_target(target), lake, found)
     try:
         yield context
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

@@ -56,14 +56,14 @@ def build_features(program: str, as_of_dates: Sequence[date]) -> dict[str, Any]:
 
 def feature_inputs(core: Core, program: Program) -> str:
     """Digest of everything that features are made from: core tables, program rules, code."""
-    parts = ("life_cycle", "features", "value_clusters", "breaks", "target", "day_time_zone")
+    parts = ("life_cycle", "features", "value_clusters", "breaks", "target", "day_time_zone", "rfm", "purchases")
     content = [core.fingerprint, core.versions, program.digest(*parts), code_version()]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def check_built(context: Context, core: Core, as_of_dates: Sequence[date]) -> None:
     """LakeError unless these snapshots were made of the core tables in force: another run may have ingested since."""
-    inputs = feature_inputs(core, context.program)
+    inputs = feature_inputs(core, context.main)
     stale = [day for day in as_of_dates if not context.is_built("feat_snapshot", day.isoformat(), inputs)]
     if stale:
         raise LakeError(

@@ -18,10 +18,11 @@ from fiel.models.labels import outcome
 from fiel.models.record import EVALUATION_FILE, as_training, read_evaluation, training_fingerprint
 from fiel.models.retraining import train
 from fiel.models.settlement import Settlement, settle
-from fiel.program import Program
+from fiel.program import Program, load_program
 from fiel.reports.model_card import card_json, settled_card, trained_card
 from fiel.reports.plots import model_plots
 from fiel.reports.tables import markdown_table
+from fiel.settings import load_settings
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
 from tasks.features import check_built, feature_inputs
@@ -29,18 +30,28 @@ from tasks.features import check_built, feature_inputs
 
 @task(name="cohort dates", cache_policy=NO_CACHE)
 def cohort_dates(program: str, as_of: date) -> list[date]:
-    """The monthly cohorts that a training at `as_of` uses."""
+    """The monthly cohorts that a training at `as_of` uses, of all targets together."""
     with opened(program) as context:
-        return list(_split(Core.open(context.lake), context.program, as_of).dates)
+        core = Core.open(context.lake)
+        programs = [context.main, *map(context.main.with_target, more_targets(program))]
+        return sorted({day for found in programs for day in _split(core, found, as_of).dates})
+
+
+def more_targets(program: str) -> list[str]:
+    """Names of the program's further targets, each with a model of its own."""
+    return [target.name for target in load_program(program, load_settings()).more_targets]
 
 
 @task(name="train", cache_policy=NO_CACHE)
-def train_challenger(program: str, as_of: date) -> dict[str, Any]:
-    """Train on the cohorts that had matured at `as_of`, log it to MLflow; a training that is there is not repeated."""
-    with opened(program) as context:
+def train_challenger(program: str, as_of: date, target: str | None = None) -> dict[str, Any]:
+    """Train on the cohorts that had matured at `as_of`, log it to MLflow; a training that is there is not repeated.
+
+    `target` names one of the program's further targets; None is the main one.
+    """
+    with opened(program, target) as context:
         core = Core.open(context.lake)
         split = _split(core, context.program, as_of)
-        mark = training_fingerprint(context.program, feature_inputs(core, context.program), split.dates)
+        mark = training_fingerprint(context.program, feature_inputs(core, context.main), split.dates)
         log = get_run_logger()
         found = context.registry.find(mark)
         if found is not None:
@@ -70,9 +81,11 @@ def train_challenger(program: str, as_of: date) -> dict[str, Any]:
 
 
 @task(name="promote", cache_policy=NO_CACHE)
-def promote_challenger(program: str, as_of: date, version: str, override: str | None) -> dict[str, Any]:
+def promote_challenger(
+    program: str, as_of: date, version: str, override: str | None, target: str | None = None
+) -> dict[str, Any]:
     """Compare the challenger with the champion and promote it if every gate lets it; what was decided, and why."""
-    with opened(program) as context:
+    with opened(program, target) as context:
         core = Core.open(context.lake)
         dates = _split(core, context.program, as_of).dates
         check_built(context, core, dates)
@@ -89,8 +102,9 @@ def promote_challenger(program: str, as_of: date, version: str, override: str | 
         )
         decision = settlement.decision
         get_run_logger().info("%s", decision.reason)
-        _keep_card(context, settlement, as_of)
-        leave_markdown(program, "promotion", _markdown(program, settlement), "Comparison, gates and decision")
+        _keep_card(context, settlement, as_of, target)
+        name = f"promotion-{target.replace('_', '-')}" if target else "promotion"
+        leave_markdown(program, name, _markdown(context.program.model_name, settlement), "Gates and decision")
         return {
             "action": decision.action,
             "reason": decision.reason,
@@ -111,9 +125,9 @@ def _cohorts(lake: Lake, dates: Sequence[date]) -> pl.DataFrame:
     return rows.collect().sort("as_of", "customer_id")
 
 
-def _keep_card(context: Context, settlement: Settlement, as_of: date) -> None:
+def _keep_card(context: Context, settlement: Settlement, as_of: date, target: str | None) -> None:
     """The report's model card of this comparison; one that compared nothing does not replace one that did."""
-    address = context.lake.file_path("models", f"{as_of}.json")
+    address = context.lake.file_path("models", f"{as_of}.{target}.json" if target else f"{as_of}.json")
     if settlement.decision.rule == "none" and context.lake.get(address) is not None:
         return
     info = settlement.challenger
@@ -124,12 +138,12 @@ def _keep_card(context: Context, settlement: Settlement, as_of: date) -> None:
     context.lake.put(address, card_json(card))
 
 
-def _markdown(program: str, settlement: Settlement) -> str:
+def _markdown(model: str, settlement: Settlement) -> str:
     decision = settlement.decision
     gates = decision.gate_table()
     return "\n\n".join(
         [
-            f"# {program}: {decision.action}",
+            f"# {model}: {decision.action}",
             f"{decision.reason}.",
             f"Champion in force: version {settlement.champion}.",
             markdown_table(gates) if gates.height else "No gates were needed.",

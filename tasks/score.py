@@ -6,12 +6,14 @@ from datetime import date
 from typing import Any
 
 import polars as pl
+from fiel.models.probs import target_probs
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
 from fiel.core import Core
+from fiel.errors import NoChampionError
 from fiel.models.comparison import has_seen
 from fiel.models.labels import is_matured, outcome
 from fiel.models.quality import realised_quality
@@ -48,6 +50,7 @@ def score_customers(program: str, as_of: date, reasons: ReasonsFor) -> dict[str,
             champion.version,
             champion.kind,
         )
+        _score_more_targets(context, core, snapshot, as_of)
         by_stage = (
             scores.group_by("stage")
             .agg(customers=pl.len(), scored=pl.col("prob").is_not_null().sum(), mean_prob=pl.col("prob").mean())
@@ -62,6 +65,21 @@ def score_customers(program: str, as_of: date, reasons: ReasonsFor) -> dict[str,
             "stages": dict(by_stage.select("stage", "customers").iter_rows()),
             "mean_prob": scored["prob"].mean(),
         }
+
+
+def _score_more_targets(context: Context, core: Core, snapshot: pl.DataFrame, as_of: date) -> None:
+    """Probabilities of the program's further targets, by the champion of each; one without a champion is left out."""
+    models = {}
+    for target in context.main.more_targets:
+        with opened(context.main.name, target.name) as other:
+            try:
+                models[target.name] = other.registry.champion()
+            except NoChampionError:
+                get_run_logger().warning("target %s has no champion yet: run `fiel run retrain`", target.name)
+    if context.main.more_targets:
+        probs = target_probs(snapshot, models, context.main)
+        made_by = context.provenance(core=core.fingerprint)
+        context.lake.replace("out_probs", probs, as_of, made_by, may_be_empty=True)
 
 
 @task(name="quality", cache_policy=NO_CACHE)
