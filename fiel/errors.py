@@ -49,6 +49,14 @@ class CohortError(FielError):
     """The cohorts cannot train a model (too few, one class only). Wait for data or widen the population."""
 
 
+class SegmentError(FielError):
+    """Segments cannot be told apart: their grid has a hole or a defect. Mend the row that the message names."""
+
+
+class EstimatorError(FielError):
+    """An estimator's input is wrong or cannot be fitted. The message names the field and the first bad position."""
+
+
 class NoChampionError(FielError):
     """No champion model is registered yet. Run retrain."""
 
