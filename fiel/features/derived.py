@@ -39,6 +39,7 @@ DERIVED: dict[str, Callable[[Core, Program], pl.LazyFrame]] = {
     "day_totals": day_totals,
     "line_totals": line_totals,
     "first_live_days": first_live_days,
+    "returns": lambda core, program: core["returns"],
 }
 
 
@@ -55,6 +56,11 @@ def prepared(
     tables = core.tables | {
         "customer_days": days.lazy(),
         "links": _at_positions(core["links"].with_columns(key="customer_id"), ids, pl.col("customer_id")),
+        "returns": _at_positions(
+            core["returns"].filter(pl.col("day") < max(as_of_dates)).with_columns(key="customer_id"),
+            ids,
+            pl.col("customer_id"),
+        ),
     }
     found = replace(core, tables=tables)
     made: dict[str, Callable[[], pl.LazyFrame]] = {

@@ -10,7 +10,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import ProgramError
-from fiel.features import activity, calendar, courses, life_cycle
+from fiel.features import activity, calendar, courses, life_cycle, rfm
 from fiel.program import Program
 
 
@@ -36,6 +36,7 @@ GROUPS: dict[str, Group] = {
         Group("life_cycle", "feat_life_cycle", life_cycle.build, needs=("visits", "life_cycle_spans")),
         Group("courses", "feat_courses", courses.build),
         Group("calendar", "feat_calendar", calendar.build, per_customer=False),
+        Group("rfm", "feat_rfm", rfm.build, needs=("returns",)),
     )
 }
 

@@ -100,7 +100,7 @@ def model_features(program: Program, columns: Sequence[str]) -> list[str]:
 
 def categorical_features(program: Program, columns: Sequence[str]) -> list[str]:
     """Those of `columns` that are categories (String), in their order."""
-    names = {"stage", f"stage_d{program.features.frequency_window}", "value_cluster"}
+    names = {"stage", f"stage_d{program.features.frequency_window}", "value_cluster", "rfm_segment"}
     return [column for column in columns if column in names]
 
 

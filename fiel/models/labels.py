@@ -9,6 +9,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import TimeError
+from fiel.features.purchase_days import purchase_days
 from fiel.features.spans import cut_spans, life_cycle_spans
 from fiel.program import Program
 
@@ -29,8 +30,10 @@ def outcome(core: Core, as_of_dates: Sequence[date], program: Program) -> pl.Dat
     """One row (customer_id, as_of, label 0/1) for each customer with an active day before each `as_of`.
 
     Kind `stage`: 1 if the customer is in the target's stage at as_of + horizon. Kind `active`: 1 if the customer has
-    an active day in [as_of, as_of + horizon). Operator events are no activity. Rows are sorted by as_of, customer.
-    TimeError for a cohort whose outcome the data do not know yet (DOMAIN.md section 0).
+    an active day in [as_of, as_of + horizon). Kind `purchase`: 1 if the customer has a purchase day in it that stands
+    at its end, as far as returns were known then (fiel/features/purchase_days.py). Operator events are no activity.
+    Rows are sorted by as_of, customer. TimeError for a cohort whose outcome the data do not know yet (DOMAIN.md
+    section 0).
     """
     dates = sorted(set(as_of_dates))
     for as_of in dates:
@@ -39,7 +42,8 @@ def outcome(core: Core, as_of_dates: Sequence[date], program: Program) -> pl.Dat
         return pl.DataFrame(schema=LABEL_SCHEMA)
     spans = life_cycle_spans(core["customer_days"], program) if program.target.kind == "stage" else None
     successes = [
-        _in_stage(spans, as_of, program) if spans is not None else _active(core, as_of, program) for as_of in dates
+        _in_stage(spans, as_of, program) if spans is not None else _bought_or_active(core, as_of, program)
+        for as_of in dates
     ]
     frames = pl.collect_all([_labelled(core, as_of, success) for as_of, success in zip(dates, successes, strict=True)])
     return pl.concat(frames)
@@ -79,6 +83,8 @@ def _in_stage(spans: pl.LazyFrame, as_of: date, program: Program) -> pl.LazyFram
     )
 
 
-def _active(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
-    within = pl.col("day").is_between(as_of, matures_on(as_of, program), closed="left")
-    return core["customer_days"].filter(within).select("customer_id").unique()
+def _bought_or_active(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
+    """Customers with an active day, or a purchase day that stands at the end, in [as_of, as_of + horizon)."""
+    then = matures_on(as_of, program)
+    days = purchase_days(core, then) if program.target.kind == "purchase" else core["customer_days"]
+    return days.filter(pl.col("day").is_between(as_of, then, closed="left")).select("customer_id").unique()

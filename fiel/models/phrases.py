@@ -23,8 +23,9 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 class Phrase:
     """How a column (or a family of columns) is said.
 
-    `{v}` is the value, `{when}` the window, `{key}` the name that the column was made for. `one` is the singular of
-    `many`; with it, the verb agrees with the number. `empty` stands for a missing value (or the text `none`).
+    `{v}` is the value, `{when}` the window, `{ahead}` the horizon, `{key}` the name that the column was made for. `one`
+    is the singular of `many`; with it, the verb agrees with the number. `empty` stands for a missing value (or the text
+    `none`).
     """
 
     column: str
@@ -88,6 +89,37 @@ PHRASES = (
     Phrase("learning_recency_days", "courses", "{v} days since the last episode, skill or reward",
            "{v} day since the last episode, skill or reward", empty="nothing learned on the course platform",
            form="count"),
+    Phrase("days_since_last", "recency", "{v} days since the last purchase", "{v} day since the last purchase",
+           empty="having no purchase that was not taken back", form="count"),
+    Phrase("r_score", "recency", "a recency score of {v} of 5"),
+    Phrase("f_score", "purchase days", "a frequency score of {v} of 5"),
+    Phrase("m_score", "sales", "a monetary score of {v} of 5"),
+    Phrase("rfm_segment", "segment", "belonging to the segment {v}", form="text"),
+    Phrase("purchase_days_{w}", "purchase days", "{v} purchase days {when}", "{v} purchase day {when}", form="count"),
+    Phrase("revenue_net_{w}", "sales", "having bought for {v} {unit} net {when}", form="value"),
+    Phrase("purchase_frequency", "purchase days", "{v} repeat purchase days so far", "{v} repeat purchase day so far",
+           empty="having no purchase that was not taken back", form="count"),
+    Phrase("purchase_recency_days", "purchase history", "{v} days from the first to the last purchase",
+           "{v} day from the first to the last purchase", empty="having no purchase that was not taken back",
+           form="count"),
+    Phrase("purchase_age_days", "age", "{v} days since the first purchase", "{v} day since the first purchase",
+           empty="having no purchase that was not taken back", form="count"),
+    Phrase("purchase_mean_value", "value of a purchase day", "a mean of {v} {unit} for a repeat purchase day",
+           empty="no repeat purchase", form="value"),
+    Phrase("purchase_alive_prob", "purchase model", "a chance of {v} to be still a customer (purchase model)",
+           empty="no purchase model", form="share"),
+    Phrase("purchase_value_expected", "value of a purchase day", "an expected {v} {unit} for a purchase day",
+           empty="no purchase model", form="value"),
+    Phrase("purchases_expected_{w}", "purchase model", "an expectation of {v} purchase days within {ahead}",
+           empty="no purchase model"),
+    Phrase("purchase_prob_{w}", "purchase model", "a chance of {v} of a purchase within {ahead} (purchase model)",
+           empty="no purchase model", form="share"),
+    Phrase("value_expected_{w}", "expected value", "an expectation of {v} {unit} within {ahead}",
+           empty="no purchase model", form="value"),
+    Phrase("value_if_alive_{w}", "expected value", "an expectation of {v} {unit} within {ahead} if still a customer",
+           empty="no purchase model", form="value"),
+    Phrase("lifetime_value_{w}", "expected value", "a value of {v} {unit} over {ahead}", empty="no purchase model",
+           form="value"),
     Phrase("as_of_weekday", "calendar", "the score being made for a {v}", form="weekday"),
     Phrase("live_days_d28", "calendar", "{v} days with live events among the last 28",
            "{v} day with live events among the last 28", form="count"),
@@ -150,6 +182,7 @@ def _filled(template: str, phrase: Phrase, column: str, shown: pl.Expr, program:
         "{when}": f"in the {days}" if window.startswith("d") else "since joining",
         "{days}": days,
         "{ago}": f"{window[1:]} days ago",
+        "{ahead}": f"the next {window[1:]} days",
         "{unit}": program.value.unit,
         "{earned}": "bought for" if is_money else "earned",
         "{spent}": "cancelled or returned" if is_money else "spent",
@@ -174,7 +207,7 @@ def _shown(form: Form, program: Program) -> pl.Expr:
     """The value as people read it."""
     value = pl.col("value")
     if form == "text":
-        return value.cast(pl.String).fill_null("none")
+        return value.cast(pl.String).str.replace_all("_", " ").fill_null("none")
     if form == "weekday":
         names = dict(enumerate(WEEKDAYS, start=1))
         return value.cast(pl.Int64).replace_strict(names, default="day", return_dtype=pl.String)

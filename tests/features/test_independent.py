@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from fiel.core import Core
+from fiel.features.groups import groups_of
 from fiel.features.snapshot import build_snapshots
 from fiel.program import Program, load_program
 from fiel.settings import Settings
@@ -69,9 +70,10 @@ def differences(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[str]:
 
 def declared_features(program: Program) -> set[str]:
     """Every feature that the snapshot declares, with the program's windows, products, categories and the stages."""
-    fixed = set(TABLES["feat_snapshot"].declared) | {
-        pattern.name for pattern in TABLES["feat_snapshot"].patterns if "{" not in pattern.name
-    }
+    tables = [TABLES[group.table] for group in groups_of(program)]
+    patterns = [pattern for table in tables for pattern in table.patterns]
+    fixed = set(TABLES["feat_snapshot"].declared) | {name for table in tables for name in table.declared}
+    fixed |= {pattern.name for pattern in patterns if "{" not in pattern.name}
     windows = ["life", *(f"d{days}" for days in program.features.windows)]
     keys = {
         "product_share_{key}": program.features.tracked_products,
@@ -80,7 +82,7 @@ def declared_features(program: Program) -> set[str]:
         "course_share_{key}": (),
     }
     only_frequency = ("active_days_share_", "mean_gap_days_", "stage_", "stage_mean_active_days_", "active_days_ratio_")
-    for pattern in TABLES["feat_snapshot"].patterns:
+    for pattern in patterns:
         if pattern.name.endswith("{w}"):
             stem = pattern.name.removesuffix("{w}")
             fixed |= {stem + w for w in (["d28"] if stem in only_frequency else windows)}

@@ -19,6 +19,8 @@ from fiel.tables import TABLES
 from .frames import FAR, TEOMEWHY, core_of, event, history_core, line, on, program, rows, table
 
 Tables = dict[date, dict[str, pl.DataFrame]]
+EVERYTHING = program(features=TEOMEWHY.features.model_dump() | {"groups": list(GROUPS)})
+"""The teomewhy program with every registered group."""
 
 
 def built(core: Core, *dates: date, rules: Program = TEOMEWHY) -> Tables:
@@ -60,10 +62,10 @@ def test_each_as_of_yields_the_tables_of_the_program_in_their_schemas() -> None:
 
 def test_the_chunks_give_what_each_group_gives_on_the_core_itself() -> None:
     core, dates = community(range(80)), [on(day) for day in (10, 25, 40, 41, 80)]
-    found = built(core, *dates)
-    lazy = {name: group.build(core, dates, TEOMEWHY) for name, group in GROUPS.items()}
+    found = built(core, *dates, rules=EVERYTHING)
+    lazy = {name: group.build(core, dates, EVERYTHING) for name, group in GROUPS.items()}
     direct = {group.table: lazy[name] for name, group in GROUPS.items()}
-    direct["feat_snapshot"] = snapshot(lazy, core, dates, TEOMEWHY)
+    direct["feat_snapshot"] = snapshot(lazy, core, dates, EVERYTHING)
     for name, frame in direct.items():
         together = pl.concat([tables[name] for tables in found.values()])
         assert together.equals(frame.collect().sort("as_of", *TABLES[name].key).select(together.columns)), name
@@ -84,7 +86,7 @@ def test_one_group_alone_is_what_it_is_in_the_snapshot() -> None:
 
 
 def test_running_it_twice_gives_equal_frames() -> None:
-    once, again = (built(community(range(80)), on(30), on(60)) for _ in range(2))
+    once, again = (built(community(range(80)), on(30), on(60), rules=EVERYTHING) for _ in range(2))
     assert all(frame.equals(again[as_of][name]) for as_of, tables in once.items() for name, frame in tables.items())
 
 
@@ -98,7 +100,8 @@ def test_features_do_not_change_when_later_days_are_appended(as_of: int, more: i
 
 def test_later_dates_in_the_same_pass_change_no_earlier_one() -> None:
     core = community(range(80))
-    alone, together = built(core, on(30))[on(30)], built(core, on(30), on(45), on(60), on(80))[on(30)]
+    alone = built(core, on(30), rules=EVERYTHING)[on(30)]
+    together = built(core, on(30), on(45), on(60), on(80), rules=EVERYTHING)[on(30)]
     assert all(alone[name].equals(together[name]) for name in alone)
 
 

@@ -93,3 +93,43 @@ def test_nothing_at_or_after_the_horizon_moves_a_label(offsets: list[int]) -> No
     without = outcome(core_of({"ana": [date(2024, 1, 5), *past]}), [AS_OF], frames.program())
     with_future = outcome(core_of({"ana": [date(2024, 1, 5), *past, *future]}), [AS_OF], frames.program())
     assert without.equals(with_future)
+
+
+BOUGHT = {"customer_id": "ana", "day": AS_OF + timedelta(days=3), "value_earned": 500}
+
+
+def bought_core(*returns: tuple[date, date | None, int]) -> Core:
+    """Ana bought long ago and on the third day after AS_OF; `returns`: known on, of the purchase of, value."""
+    days = pl.DataFrame([BOUGHT | {"day": date(2024, 1, 5)}, BOUGHT])
+    taken = pl.DataFrame(
+        [("ana", *found) for found in returns],
+        schema={"customer_id": pl.String, "day": pl.Date, "purchase_day": pl.Date, "value": pl.Int64},
+        orient="row",
+    )
+    return Core.of({"customer_days": days, "returns": taken}, date(2024, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("returns", "label", "why"),
+    [
+        ([], 1, "nothing was taken back"),
+        ([(THEN - timedelta(days=1), BOUGHT["day"], 500)], 0, "taken back on the last day of the horizon"),
+        ([(THEN, BOUGHT["day"], 500)], 1, "taken back on the day of the outcome, which does not know it"),
+        ([(THEN - timedelta(days=1), BOUGHT["day"], 499)], 1, "a part was taken back"),
+        ([(THEN - timedelta(days=1), date(2024, 1, 5), 500)], 1, "the earlier purchase was taken back"),
+        ([(THEN - timedelta(days=1), None, 500)], 1, "a return that matches no purchase"),
+    ],
+)
+def test_purchase_outcome(returns: list[tuple[date, date | None, int]], label: int, why: str) -> None:
+    rules = frames.program(target={"kind": "purchase", "horizon_days": 28})
+    assert outcome(bought_core(*returns), [AS_OF], rules).rows() == [("ana", AS_OF, label)], why
+
+
+@pytest.mark.parametrize(
+    ("day", "label"),
+    [(AS_OF - timedelta(days=1), 0), (AS_OF, 1), (THEN - timedelta(days=1), 1), (THEN, 0)],
+)
+def test_purchase_outcome_counts_from_as_of_to_before_the_horizon(day: date, label: int) -> None:
+    core = Core.of({"customer_days": pl.DataFrame([BOUGHT | {"day": date(2024, 1, 5)}, BOUGHT | {"day": day}])}, THEN)
+    rules = frames.program(target={"kind": "purchase", "horizon_days": 28})
+    assert outcome(core, [AS_OF], rules)["label"].to_list() == [label]
