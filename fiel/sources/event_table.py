@@ -35,7 +35,6 @@ from fiel.sources.rules import (
     LARGEST,
     Rule,
     Sieve,
-    cleaned,
     in_utc,
     instants,
     missing,
@@ -43,10 +42,7 @@ from fiel.sources.rules import (
     too_many_fields,
     unparsed,
 )
-
-_SCALE = 6
-"""Decimal places that are read of a value or a quantity."""
-_DECIMAL = pl.Decimal(38, _SCALE)
+from fiel.sources.values import DECIMAL, as_text, decimal, identifier, rounded
 
 
 def read(program: Program, folders: dict[str, Path], sieve: Sieve, now: datetime) -> dict[str, pl.DataFrame]:
@@ -96,16 +92,16 @@ def _typed(table: RawTable, columns: EventColumns, program: Program, sieve: Siev
     mapped = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
     sieve.read[table.name] = sieve.read.get(table.name, 0) + table.rows.height
     picked = pick_columns(table, {ours: (theirs,) for ours, theirs in mapped.items()})
-    rows = picked.with_columns(_as_text(ours, picked.schema[ours]) for ours in mapped)
+    rows = picked.with_columns(as_text(ours, picked.schema[ours]) for ours in mapped)
     rows = rows.with_columns(
         pl.lit(None, pl.String).alias(name) for name in EventColumns.model_fields if name not in mapped
     )
     rows = rows.with_columns(
-        _identifier("customer"),
-        _identifier("event"),
+        identifier("customer"),
+        identifier("event"),
         _instants(picked.get_column("time"), program).alias("occurred_at"),
-        _decimal("value", source.decimal_mark).alias("_value"),
-        _decimal("quantity", source.decimal_mark).alias("_quantity"),
+        decimal("value", source.decimal_mark).alias("_value"),
+        decimal("quantity", source.decimal_mark).alias("_quantity"),
     )
     if source.missing_customer == "drop":
         expected = rows.filter(pl.col("customer").is_null())
@@ -145,19 +141,15 @@ def _rules(columns: EventColumns, now: datetime) -> list[Rule]:
 
 def _amounts(columns: EventColumns, program: Program) -> list[pl.Expr]:
     """`amount` (value x quantity) and `unit_value`, integers of the smallest unit, and `quantity` where it is whole."""
-    scale = pl.lit(program.value.scale).cast(_DECIMAL)
-    unit = pl.col("_value") if columns.value else pl.lit(0).cast(_DECIMAL)
-    number = pl.col("_quantity") if columns.quantity else pl.lit(1).cast(_DECIMAL)
+    scale = pl.lit(program.value.scale).cast(DECIMAL)
+    unit = pl.col("_value") if columns.value else pl.lit(0).cast(DECIMAL)
+    number = pl.col("_quantity") if columns.quantity else pl.lit(1).cast(DECIMAL)
     is_whole = number == number.round(0)
     return [
-        _rounded(unit * number * scale if columns.quantity else unit * scale).alias("amount"),
-        _rounded(unit * scale).alias("unit_value"),
+        rounded(unit * number * scale if columns.quantity else unit * scale).alias("amount"),
+        rounded(unit * scale).alias("unit_value"),
         pl.when(is_whole).then(number.cast(pl.Int64, strict=False)).alias("quantity"),
     ]
-
-
-def _rounded(amount: pl.Expr) -> pl.Expr:
-    return amount.round(0, mode="half_to_even").cast(pl.Int64, strict=False)
 
 
 def _events_and_lines(rows: pl.DataFrame, columns: EventColumns, program: Program) -> dict[str, pl.DataFrame]:
@@ -204,35 +196,11 @@ def _product_id(columns: EventColumns) -> pl.Expr:
     return next((pl.col(name) for name, given in zip(ours, named, strict=True) if given), pl.lit(None, pl.String))
 
 
-def _as_text(column: str, dtype: pl.DataType) -> pl.Expr:
-    """A column as cleaned text; whole numbers that were stored as floats without their `.0`."""
-    if dtype.is_float():
-        number = pl.col(column)
-        integer = number.cast(pl.Int64, strict=False)
-        text = pl.when(number == integer).then(integer.cast(pl.String)).otherwise(number.cast(pl.String))
-        return pl.when(number.is_finite()).then(text).alias(column)
-    return cleaned(column)
-
-
-def _identifier(column: str) -> pl.Expr:
-    """An id that went through a float (`12345.0`) as it was (`12345`)."""
-    return pl.col(column).str.replace(r"^(\d+)\.0+$", "$1")
-
-
-def _decimal(column: str, mark: str) -> pl.Expr:
-    """A text as an exact decimal; null for anything else, and beyond LARGEST."""
-    text = pl.col(column)
-    if mark == ",":
-        text = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    number = text.cast(_DECIMAL, strict=False)
-    return pl.when(number.abs() < pl.lit(LARGEST).cast(_DECIMAL)).then(number)
-
-
 def _instants(times: pl.Series, program: Program) -> pl.Series:
     """The time column as naive UTC, whether it is text or already a date or a time."""
     source = program.source
     if not times.dtype.is_temporal():
-        text = pl.DataFrame(times).select(_as_text(times.name, times.dtype)).to_series()
+        text = pl.DataFrame(times).select(as_text(times.name, times.dtype)).to_series()
         return instants(text, source.time_zone, source.time_format)
     zone = getattr(times.dtype, "time_zone", None)
     stamp = times.cast(pl.Datetime("us", zone))

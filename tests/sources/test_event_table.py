@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from fiel.errors import RejectShareError, SourceError
 from fiel.program import Program, Source
-from fiel.sources.event_table import _decimal, _rounded
+from fiel.sources.values import decimal, rounded
 from tests.sources.conftest import Place
 
 HEADER = "client,when,receipt,price,number,article,title,kind,shop"
@@ -275,7 +275,7 @@ def test_days_are_cut_in_the_programs_zone_whatever_the_source_writes_in(place: 
 def test_amounts_are_decimal_products_rounded_half_to_even(price: Decimal, number: int) -> None:
     frame = pl.DataFrame({"price": [str(price)], "number": [str(number)]})
     scale = pl.lit(100).cast(pl.Decimal(38, 6))
-    found = frame.select(_rounded(_decimal("price", ".") * _decimal("number", ".") * scale)).item()
+    found = frame.select(rounded(decimal("price", ".") * decimal("number", ".") * scale)).item()
     assert found == int((price * number * 100).to_integral_value(ROUND_HALF_EVEN))
 
 
