@@ -151,6 +151,7 @@ def _manifest(cycle: CycleRow, entries: pl.DataFrame, files: dict[str, bytes]) -
         "as_of": cycle.as_of.isoformat(),
         "revision": _revision(entries),
         "policy_version": cycle.policy_version,
+        "points_decided_by": summary.by,
         "model_version": cycle.model_version,
         "plan_digest": cycle.plan_digest,
         "ledger_sha256": _ledger_digest(entries),
@@ -172,6 +173,7 @@ def _manifest(cycle: CycleRow, entries: pl.DataFrame, files: dict[str, bytes]) -
             "reversed": int(reversals.get_column("points").sum()),
             "net": int(entries.get_column("points").sum()),
         },
+        "value_at_stake": None if summary.at_stake is None else summary.at_stake.model_dump(),
         "reversals": reversals.select("grant_id", "reverses", "customer_id", "points", "reason", "made_by").to_dicts(),
         "files": [
             {"name": name, "sha256": _sha256(content), "bytes": len(content)} for name, content in sorted(files.items())

@@ -15,7 +15,7 @@ from fiel.actions.identity import grant_ids, is_held_out, plan_digest
 from fiel.actions.lift import detectable
 from fiel.actions.limits import refusal, reward_limit
 from fiel.actions.merges import follow, merges_of
-from fiel.actions.summary import PlanResult, PlanSummary, Previous
+from fiel.actions.summary import AtStake, PlanResult, PlanSummary, Previous
 from fiel.errors import PlanError
 from fiel.program import Program
 from fiel.store import LedgerView
@@ -78,6 +78,13 @@ def _check(scores: pl.DataFrame, customers: pl.DataFrame, as_of: date, known_thr
         raise PlanError(
             f"{place}: out_scores.prob of customer {broken['customer_id'][0]} is {broken['prob'][0]}, which is no "
             "probability: score again"
+        )
+    value = pl.col("value_at_stake")
+    broken = scores.filter(value.is_nan() | value.is_infinite() | (value < 0)).sort("customer_id")
+    if not broken.is_empty():
+        raise PlanError(
+            f"{place}: out_scores.value_at_stake of customer {broken['customer_id'][0]} is "
+            f"{broken['value_at_stake'][0]}, which is no amount: score again"
         )
 
 
@@ -205,6 +212,29 @@ def _summary(
         not_payable_because=None if history.is_applied else refusal(policy, as_of, known_through, history.newest_as_of),
         last_entry=history.last_entry,
         digest=plan_digest(frame),
+        by=policy.by,
+        at_stake=_at_stake(frame, rewards, program.value.scale),
+    )
+
+
+def _at_stake(frame: pl.DataFrame, rewards: int, scale: int) -> AtStake | None:
+    """The value at stake in whole smallest units, so that the sums do not depend on the order of the rows."""
+    value = pl.col("value_at_stake").round().cast(pl.Int64)
+    known = frame.filter(pl.col("value_at_stake").is_not_null())
+    if known.is_empty():
+        return None
+    of_decision = {
+        decision: int(known.filter(pl.col("decision") == decision).select(value.sum()).item())
+        for decision in ("grant", "held_out")
+    }
+    granted = of_decision["grant"]
+    return AtStake(
+        customers=known.height,
+        total=int(known.select(value.sum()).item()),
+        granted=granted,
+        held_out=of_decision["held_out"],
+        scale=scale,
+        cost_share=rewards * scale / granted if granted else None,
     )
 
 

@@ -19,7 +19,9 @@ from fiel.actions.limits import refusal, reward_limit
 from fiel.actions.merges import no_merges
 from fiel.actions.summary import PlanResult, PlanSummary
 from fiel.errors import CycleConflictError, PlanError
-from fiel.program import Incentive, Program
+from fiel.features.arithmetic import ratio
+from fiel.models.buckets import exceeds_share
+from fiel.program import Program
 from fiel.store import CycleRow, LedgerView, Store
 from fiel.store import ledger as rows_of
 from fiel.store.ledger import ENTRIES
@@ -72,11 +74,11 @@ def apply(
             _check_same(plan, found, rows_of.entries(connection, program.name, found.as_of), merges)
             return _applied(found, changed=False)
         history = rows_of.view(connection, program.name, plan.summary.as_of)
-        _check_payable(plan, history, program.incentive, merges)
+        _check_payable(plan, history, program, merges)
         row = _cycle_row(plan.summary, by, at or datetime.now(UTC))
         rows_of.add_cycle(connection, row)
         tell("cycle row written")
-        rows_of.add_entries(connection, program.name, _entries(plan, row))
+        rows_of.add_entries(connection, program.name, _entries(plan, row, program))
         tell("grants written")
         rows_of.add_held_out(connection, program.name, _held_out(plan))
         tell("hold-outs written")
@@ -111,9 +113,9 @@ def _check_same(plan: PlanResult, found: CycleRow, entries: pl.DataFrame, merges
         raise CycleConflictError(f"{place} with other content: {told}; {advice}")
 
 
-def _check_payable(plan: PlanResult, history: LedgerView, policy: Incentive, merges: pl.DataFrame) -> None:
+def _check_payable(plan: PlanResult, history: LedgerView, program: Program, merges: pl.DataFrame) -> None:
     """Everything that has to hold at the moment of payment, whatever the plan says of itself."""
-    summary, grants = plan.summary, plan.grants
+    summary, grants, policy = plan.summary, plan.grants, program.incentive
     place = f"cycle {summary.program} {summary.as_of}"
     if summary.policy_version != policy.version:
         raise PlanError(
@@ -139,6 +141,10 @@ def _check_payable(plan: PlanResult, history: LedgerView, policy: Incentive, mer
         ).any(),
         "a grant of 0 points": (points == 0).any(),
         "a penalty, and penalties are off": not policy.penalties and (points < 0).any(),
+        f"a reward is worth more than max_share_of_value ({policy.max_share_of_value:g}) of the value at stake": (
+            policy.by == "value_at_stake"
+            and not grants.filter(exceeds_share(policy, program.value.scale).fill_null(True)).is_empty()
+        ),
         "a customer is granted twice": grants.get_column("customer_id").is_duplicated().any(),
         "a grant without a product": grants.get_column("product").null_count() > 0,
         "a grant's id is not that of its customer": not grants.get_column("grant_id").equals(expected_ids),
@@ -166,7 +172,11 @@ def _cycle_row(summary: PlanSummary, by: str, at: datetime) -> CycleRow:
     )
 
 
-def _entries(plan: PlanResult, row: CycleRow) -> pl.DataFrame:
+def _entries(plan: PlanResult, row: CycleRow, program: Program) -> pl.DataFrame:
+    reason = pl.lit(f"policy {row.policy_version}")
+    if plan.summary.by == "value_at_stake":
+        units = ratio(pl.col("value_at_stake").round(), pl.lit(float(program.value.scale)))
+        reason = pl.format("{}, value at stake {} {}", reason, units, pl.lit(program.value.unit))
     return (
         plan.grants.with_row_index("number", offset=1)
         .with_columns(
@@ -174,7 +184,7 @@ def _entries(plan: PlanResult, row: CycleRow) -> pl.DataFrame:
             kind=pl.lit("grant"),
             sequence=pl.lit(0, dtype=pl.Int64),
             reverses=pl.lit(None, dtype=pl.String),
-            reason=pl.lit(f"policy {row.policy_version}"),
+            reason=reason,
             made_by=pl.lit(row.applied_by),
             at=pl.lit(row.applied_at).cast(ENTRIES["at"]),
         )

@@ -26,6 +26,21 @@ class Detectable(_Figures):
     effect: float | None
 
 
+class AtStake(_Figures):
+    """The value at stake in whole smallest units (`scale` of them make one unit): in total, and behind the grants.
+
+    `total` is that of the `customers` for whom it is known, `granted` that of the granted ones, `held_out` that of the
+    held-out. `cost_share` is the worth of the rewards over `granted` (a point is one unit); empty without any.
+    """
+
+    customers: int
+    total: int
+    granted: int
+    held_out: int
+    scale: int
+    cost_share: float | None
+
+
 class Previous(_Figures):
     """The last applied cycle, and what this plan changes against it."""
 
@@ -41,7 +56,8 @@ class PlanSummary(_Figures):
 
     `rewards_points` is the cost; `limit_points` the least of budget and caps, and `limit_name` the one that it is.
     `not_payable_because` is empty for a plan that may be applied; `already_applied` says that its cycle was.
-    `last_entry` is the newest ledger entry that the plan knew, `digest` that of its rows.
+    `last_entry` is the newest ledger entry that the plan knew, `digest` that of its rows. `by` says what decided the
+    points, prob or value_at_stake; `at_stake` is empty where nobody's value at stake is known.
     """
 
     program: str
@@ -72,11 +88,25 @@ class PlanSummary(_Figures):
     not_payable_because: str | None
     last_entry: int
     digest: str
+    by: str = "prob"
+    at_stake: AtStake | None = None
 
     @property
     def payable(self) -> bool:
         """Whether the plan may be applied."""
         return self.not_payable_because is None
+
+    @property
+    def at_stake_in_words(self) -> str | None:
+        """The value at stake behind the grants, in all, and what a unit of it costs; None where it is not known."""
+        found = self.at_stake
+        if found is None:
+            return None
+        granted, total = (f"{amount / found.scale:,.0f}" for amount in (found.granted, found.total))
+        share = f" ({found.granted / found.total:.1%})" if found.total else ""
+        decided = "the points follow it" if self.by == "value_at_stake" else "the points follow the score"
+        cost = "" if found.cost_share is None else f"; the rewards cost {found.cost_share:.1%} of it"
+        return f"value at stake behind the grants {granted} of {total} {self.unit}{share}, {decided}{cost}"
 
 
 @dataclass(frozen=True)

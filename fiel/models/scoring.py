@@ -10,6 +10,7 @@ from typing import Literal
 import polars as pl
 
 from fiel.errors import SchemaError
+from fiel.models.buckets import buckets_of, holds, prob_within
 from fiel.models.loaded import LoadedModel
 from fiel.models.reasons import REASONS, reasons
 from fiel.program import Program
@@ -42,9 +43,10 @@ def score(
     """Scores, `out_scores`: one row for each customer of `snapshot` (one as_of), sorted by customer.
 
     In the population a probability `prob`; for a customer who is not in the target's state now it is also `gain_prob`,
-    for one who is, `loss_prob` = 1 - prob (see `in_target_now`). Outside it the three are empty. Reasons are written
-    for the customers that a reward could be granted to (`granted`), for everyone in the population (`all`), or for
-    nobody. SchemaError when the snapshot lacks columns that the model or the scores need.
+    for one who is, `loss_prob` = 1 - prob (see `in_target_now`); and `value_at_stake` = (1 - prob) x `value_if_alive`,
+    in the program's smallest unit. Outside it the four are empty. Reasons are written for the customers that a reward
+    could be granted to (`granted`), for everyone in the population (`all`), or for nobody. SchemaError when the
+    snapshot lacks columns that the model or the scores need.
     """
     missing = [name for name in _CARRIED if name not in snapshot.columns]
     if missing:
@@ -62,12 +64,12 @@ def score(
     probs = population.select("customer_id", prob=pl.Series(model.predict(population), dtype=pl.Float64))
     now = in_target_now(program, ordered.schema)
     scores = (
-        ordered.select(*_CARRIED, _now=now)
+        ordered.select(*_CARRIED, _now=now, _value_if_alive=value_if_alive(program, ordered.schema))
         .join(probs, on="customer_id", how="left", maintain_order="left")
         .with_columns(
             gain_prob=pl.when(~pl.col("_now")).then("prob"),
             loss_prob=pl.when(pl.col("_now")).then(1 - pl.col("prob")),
-            value_at_stake=pl.lit(None, pl.Float64),
+            value_at_stake=(1 - pl.col("prob")) * pl.col("_value_if_alive"),
             **{name: pl.lit(None, pl.String) for name in REASONS},
             model_version=pl.lit(model.version),
             model_digest=pl.lit(model.digest),
@@ -105,25 +107,38 @@ def in_target_now(program: Program, schema: pl.Schema) -> pl.Expr:
     """Whether a customer is in the target's state at as_of, which is what gain and loss are told apart by.
 
     Kind `stage`: in the target's stage now. Kind `active` (an active day within the horizon after as_of): an active day
-    within the horizon before as_of, so that gain means coming back and loss staying away.
+    within the horizon before as_of, so that gain means coming back and loss staying away. Kind `purchase`: the same of
+    purchase days that stand, as group `rfm` knows them; of active days where the program does not ask for that group.
     """
     if program.target.kind == "stage":
         return pl.col("stage") == program.target.stage
+    if program.target.kind == "purchase" and "days_since_last" in schema:
+        return (pl.col("days_since_last") <= program.target.horizon_days).fill_null(value=False)
     if "recency_days" not in schema:
         raise SchemaError("the snapshot lacks recency_days: add life_cycle to features.groups and run features again")
-    return pl.col("recency_days") <= program.target.horizon_days
+    by_purchase = program.target.kind == "purchase" and "days_since_last" in schema
+    days = pl.col("days_since_last" if by_purchase else "recency_days")
+    return (days <= program.target.horizon_days).fill_null(False)
+
+
+def value_if_alive(program: Program, schema: pl.Schema) -> pl.Expr:
+    """What a customer who is still alive is expected to spend within the target's horizon, in the smallest unit.
+
+    Null where the snapshot has no such column (`value_if_alive_dH`: the feature group `purchase`, with H among
+    `purchases.horizons_days`), and where no purchase model could be fitted.
+    """
+    column = f"value_if_alive_d{program.target.horizon_days}"
+    return pl.col(column) if column in schema else pl.lit(None, pl.Float64)
 
 
 def grantable(program: Program) -> pl.Expr:
-    """Whether the policy could grant a scored customer anything: the score lies in a bucket that is in use.
+    """Whether the policy could grant a scored customer anything: a bucket that is in use holds the score or the value.
 
     Budget, cooldown, hold-out and caps are the plan's business; a reason for a customer who gets nothing does no harm.
     """
     policy = program.incentive
-    in_bucket = pl.lit(False)
-    for bucket in policy.buckets:
-        if bucket.points > 0 or (bucket.points < 0 and policy.penalties):
-            below = pl.col("prob") <= 1 if bucket.to_prob == 1 else pl.col("prob") < bucket.to_prob
-            in_bucket = in_bucket | ((pl.col("prob") >= bucket.from_prob) & below)
+    used = [bucket for bucket in buckets_of(policy) if bucket.points > 0 or (bucket.points < 0 and policy.penalties)]
+    in_bucket = pl.any_horizontal(pl.lit(False), *(holds(bucket) for bucket in used))
+    in_range = prob_within(policy.from_prob, policy.to_prob)
     excluded = pl.col("stage").is_in(policy.exclude_stages) | pl.col("customer_id").is_in(policy.exclude_customers)
-    return (in_bucket & ~excluded).fill_null(False)
+    return (in_bucket & in_range & ~excluded).fill_null(False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fiel.program.base import STAGES
 from fiel.program.files import load_program, program_names, read_program
-from fiel.program.incentive import Economics, Incentive, ScoreBucket
+from fiel.program.incentive import Economics, Incentive, ScoreBucket, ValueBucket
 from fiel.program.learning import Promotion, Target, Training
 from fiel.program.model import Program
 from fiel.program.purchases import Clusters, PurchaseRules, Purchases, Rfm
@@ -37,6 +37,7 @@ __all__ = [
     "Target",
     "Training",
     "Value",
+    "ValueBucket",
     "ValueClusters",
     "load_program",
     "program_names",

@@ -80,6 +80,23 @@ class Program(Strict):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _value_at_stake_is_known(self) -> Program:
+        if self.incentive.by != "value_at_stake" and self.incentive.order != "value_at_stake_desc":
+            return self
+        horizon = self.target.horizon_days
+        if "purchase" not in self.features.groups:
+            raise ValueError(
+                "the incentive policy reads the value at stake, which comes from the feature group purchase: add it to "
+                "features.groups"
+            )
+        if horizon not in self.purchases.horizons_days:
+            raise ValueError(
+                f"the incentive policy reads the value at stake over the target's {horizon} days: add {horizon} to "
+                "purchases.horizons_days"
+            )
+        return self
+
     @property
     def target_names(self) -> tuple[str, ...]:
         """Names of all targets, the main one first."""

@@ -197,7 +197,7 @@ def _wanted(program: Program) -> Wanted:
 
 def _rules_digest(program: Program) -> str:
     """Digest of the parts of the program that decide the core tables."""
-    grants = sorted(bucket.product for bucket in program.incentive.buckets)
+    grants = sorted(program.incentive.products)
     content = [program.digest(*_RULES), sorted(program.target.live_origins), grants, program.incentive.system_origin]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

@@ -202,7 +202,7 @@ def operator_events(events: pl.DataFrame, lines: pl.DataFrame, program: Program)
     """
     rules = program.operator_events
     origins = [*rules.origins, program.incentive.system_origin]
-    products = [*rules.products, *(bucket.product for bucket in program.incentive.buckets)]
+    products = [*rules.products, *program.incentive.products]
     by_line = (
         _listed("category", rules.categories) | _listed("product_name", products) | _listed("product_id", products)
     )

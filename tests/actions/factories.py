@@ -22,6 +22,11 @@ BUCKETS = (
     {"product": "middle", "from_prob": 0.5, "to_prob": 0.75, "points": 50},
     {"product": "high", "from_prob": 0.75, "to_prob": 1.0, "points": 100},
 )
+VALUE_BUCKETS = (
+    {"product": "small", "from_value": 5_000, "to_value": 10_000, "points": 5},
+    {"product": "large", "from_value": 10_000, "points": 10},
+)
+"""Whole GBP for a value at stake in pence."""
 
 
 def program(**incentive: Any) -> Program:
@@ -40,6 +45,29 @@ def program(**incentive: Any) -> Program:
             "name": "club",
             "title": "Club",
             "source": {"format": "teomewhy"},
+            "incentive": policy | incentive,
+        }
+    )
+
+
+def value_program(**incentive: Any) -> Program:
+    """A program in GBP and pence, whose policy decides by the value at stake; generous unless the test says otherwise.
+
+    A reward is worth at most a tenth of the value at stake, as by default.
+    """
+    generous = program().model_dump()
+    policy = generous["incentive"] | {
+        "by": "value_at_stake",
+        "buckets": (),
+        "value_buckets": VALUE_BUCKETS,
+        "order": "value_at_stake_desc",
+    }
+    return Program.model_validate(
+        generous
+        | {
+            "value": {"unit": "GBP", "scale": 100},
+            "features": {"groups": ["activity", "life_cycle", "purchase"]},
+            "purchases": {"horizons_days": [28]},
             "incentive": policy | incentive,
         }
     )

@@ -50,6 +50,19 @@ def with_policy(**fields: object) -> Program:
     return Program.model_validate({**PROGRAM.model_dump(), "incentive": policy})
 
 
+def with_value_policy(**fields: object) -> Program:
+    policy = {
+        "by": "value_at_stake",
+        "value_buckets": [
+            {"product": "a", "from_value": 100, "to_value": 200, "points": 5},
+            {"product": "b", "from_value": 200, "points": 10},
+        ],
+    }
+    content = PROGRAM.model_dump() | {"incentive": policy | fields, "purchases": {"horizons_days": [28]}}
+    content["features"]["groups"] = (*content["features"]["groups"], "purchase")
+    return Program.model_validate(content)
+
+
 def test_every_customer_of_the_snapshot_has_one_row(scores: pl.DataFrame, snapshot: pl.DataFrame) -> None:
     TABLES["out_scores"].check(scores.schema)
     assert scores["customer_id"].to_list() == sorted(snapshot["customer_id"])
@@ -96,6 +109,51 @@ def test_model_and_table_versions_are_in_every_row(scores: pl.DataFrame, model: 
     assert scores["model_version"].unique().to_list() == ["3"]
     assert scores["model_digest"].unique().to_list() == [model.digest]
     assert [json.loads(text) for text in scores["table_versions"].unique()] == [VERSIONS]
+
+
+def test_a_purchase_counts_from_the_last_one_that_stands(snapshot: pl.DataFrame, model: LoadedModel) -> None:
+    days = pl.when(pl.col("recency_days") > 20).then("recency_days")  # those who came since took it back
+    joined = score(
+        snapshot.with_columns(days_since_last=days), model, with_target(kind="purchase"), table_versions={}
+    ).join(snapshot.select("customer_id", "recency_days"), on="customer_id")
+    inside = joined.filter("in_population")
+    stays = inside.filter(pl.col("recency_days").is_between(21, 28))
+    assert stays.height > 0
+    assert stays["loss_prob"].null_count() == 0
+    assert inside.filter(~pl.col("recency_days").is_between(21, 28))["gain_prob"].null_count() == 0
+
+
+class TestValueAtStake:
+    def test_it_is_what_a_customer_who_stays_away_would_cost(self, snapshot: pl.DataFrame, model: LoadedModel) -> None:
+        worth = snapshot.select("customer_id", value="value_if_alive_d28")
+        found = score(snapshot, model, PROGRAM, table_versions={}).join(worth, on="customer_id")
+        inside, outside = found.filter("in_population"), found.filter(~pl.col("in_population"))
+        expected = (1 - inside["prob"].to_numpy()) * inside["value"].to_numpy()
+        assert np.array_equal(inside["value_at_stake"].to_numpy(), expected)
+        assert outside["value_at_stake"].null_count() == outside.height > 0
+
+    def test_it_is_empty_where_the_purchase_model_knows_nothing(
+        self, snapshot: pl.DataFrame, model: LoadedModel
+    ) -> None:
+        unknown = snapshot.with_columns(value_if_alive_d28=pl.lit(None, pl.Float64))
+        assert score(unknown, model, PROGRAM, table_versions={})["value_at_stake"].is_null().all()
+
+    def test_it_is_that_of_the_targets_horizon(self, snapshot: pl.DataFrame, model: LoadedModel) -> None:
+        other = snapshot.rename({"value_if_alive_d28": "value_if_alive_d90"})
+        assert score(other, model, PROGRAM, table_versions={})["value_at_stake"].is_null().all()
+
+    def test_who_could_be_granted_is_decided_by_it_within_the_range_of_scores(self) -> None:
+        program = with_value_policy(from_prob=0.2, to_prob=0.6)
+        frame = pl.DataFrame(
+            {
+                "customer_id": ["c0", "c1", "c2", "c3", "c4", "c5"],
+                "stage": ["fiel"] * 6,
+                "prob": [0.2, 0.1999, 0.6, 0.5, 0.5, 0.5],
+                "value_at_stake": [100.0, 100.0, 100.0, 99.0, 1e9, None],
+            }
+        )
+        found = frame.select(found=grantable(program))["found"].to_list()
+        assert found == [True, False, False, False, True, False]
 
 
 class TestReasons:
