@@ -16,14 +16,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
-from sklearn.preprocessing import StandardScaler
 
+from fiel.errors import EstimatorError
+from fiel.estimators.clusters import RankedKMeans
 from fiel.program import ValueClusters
-
-SILHOUETTE_SAMPLE = 5_000
-"""Customers at the most that one silhouette is measured on: its cost grows with the square of them."""
 
 
 def value_cluster_expr(active_days: pl.Expr, value_earned: pl.Expr, cuts: ValueClusters) -> pl.Expr:
@@ -49,36 +45,12 @@ def kmeans_clusters(
 ) -> tuple[int, npt.NDArray[np.int64], dict[int, float]]:
     """KMeans on F and V, each scaled to mean 0 and variance 1: (k, label of each customer, silhouette by k).
 
-    k is the one with the best silhouette (the smaller of equals), measured on at most `SILHOUETTE_SAMPLE` customers
-    drawn with `seed`. Labels are numbered by mean value, 0 lowest, so that equal input gives equal labels. Customers
-    without an active day are not clusters of their own: leave them out. With fewer than three distinct points there
-    is one cluster, k = 1, and no silhouette.
+    k is the one with the best silhouette (`fiel.estimators.clusters.RankedKMeans`). Labels are numbered by mean value,
+    0 lowest, so that equal input gives equal labels. Customers without an active day are not clusters of their own:
+    leave them out. Where no k of the range can be tried there is one cluster, k = 1, and no silhouette.
     """
     points = np.column_stack([np.asarray(active_days, dtype=np.float64), np.asarray(value_earned, dtype=np.float64)])
-    distinct = len(np.unique(points, axis=0))
-    candidates = [k for k in k_range if 2 <= k < distinct]
-    if not candidates:
-        return 1, np.zeros(len(points), dtype=np.int64), {}
-    scaled = StandardScaler().fit_transform(points)
-    labels = {k: KMeans(k, n_init=4, random_state=seed).fit_predict(scaled) for k in candidates}
-    sample = _sample(len(points), seed)
-    silhouettes = {
-        k: float(silhouette_score(scaled[sample], found[sample]))
-        for k, found in labels.items()
-        if len(np.unique(found[sample])) > 1
-    }
-    if not silhouettes:
-        return 1, np.zeros(len(points), dtype=np.int64), {}
-    best = max(silhouettes, key=lambda k: (silhouettes[k], -k))
-    return best, _numbered_by_value(labels[best], points[:, 1]), silhouettes
-
-
-def _sample(size: int, seed: int) -> npt.NDArray[np.int64]:
-    if size <= SILHOUETTE_SAMPLE:
-        return np.arange(size)
-    return np.sort(np.random.default_rng(seed).choice(size, SILHOUETTE_SAMPLE, replace=False))
-
-
-def _numbered_by_value(labels: npt.NDArray[np.int32], value: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    means = np.array([value[labels == label].mean() for label in range(labels.max() + 1)])
-    return np.argsort(np.argsort(means, kind="stable"), kind="stable")[labels].astype(np.int64)
+    if len(k_range) == 0 or k_range.step != 1:
+        raise EstimatorError(f"k_range {k_range} is no range of whole numbers")
+    found = RankedKMeans(k_range.start, k_range.stop - 1, seed, rank_by="mean").fit(points, points[:, 1])
+    return found.k_, found.k_ - 1 - found.labels_, found.silhouettes_
