@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
@@ -14,6 +15,8 @@ from fiel.reports import format as fmt
 from fiel.reports import metrics, people, plans
 from fiel.reports.cards import ModelCard, MoneyCard, SourceCard
 from fiel.reports.metrics import Frame
+from fiel.reports.plans import PlanView
+from fiel.reports.purchases import PurchaseView, purchase_view
 from fiel.segments.value_clusters import kmeans_clusters
 from fiel.tables import CLUSTERS
 
@@ -45,26 +48,14 @@ class Expectation:
 
 
 @dataclass(frozen=True)
-class PlanView:
-    """The plan in figures: frames of `fiel.reports.plans`, and the first customers that are paid."""
-
-    buckets: pl.DataFrame
-    reasons: pl.DataFrame
-    winners: pl.DataFrame
-    amounts: pl.DataFrame
-    paid_customers: int
-    paid_points: int
-    held_out: int
-    policy_version: str
-
-
-@dataclass(frozen=True)
 class ReportData:
     """The content of a report. Frames are those of the functions that are named beside them.
 
     `key_figures`: figure, now, before, kind (count, mean or share). `stage_change`: stage, before, now, change.
     `moves`: transitions since `previous_as_of`; both are empty when that is None. `leaving`: customers who are in the
-    target now, the most likely to lose it first. `scores` says whether there are any.
+    target now, the most likely to lose it first. `scores` says whether there are any. `purchases` is None for a
+    program without the groups rfm and purchase; `more_models` are the cards of its further targets, by their names;
+    `profile` and `intake` are core_profile and core_intake, empty where the source made none.
     """
 
     program: Program
@@ -97,6 +88,10 @@ class ReportData:
     expected_gains: Expectation | None
     plan: PlanView | None
     quality: pl.DataFrame | None
+    purchases: PurchaseView | None = None
+    more_models: Mapping[str, ModelCard] = field(default_factory=dict)
+    profile: pl.DataFrame = field(default_factory=pl.DataFrame)
+    intake: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def horizon_date(self) -> date:
@@ -118,6 +113,13 @@ def collect(
     money: MoneyCard | None = None,
     quality: Frame | None = None,
     previous_as_of: date | None = None,
+    segments: Frame | None = None,
+    cluster_profiles: Frame | None = None,
+    segment_moves: Frame | None = None,
+    purchase_fits: Frame | None = None,
+    hold_out: Frame | None = None,
+    disagreements: Frame | None = None,
+    more_models: Mapping[str, ModelCard] | None = None,
 ) -> ReportData:
     """The content of the report of `program` at `as_of`; TimeError for a date that the data do not know.
 
@@ -125,6 +127,11 @@ def collect(
     only the rows of `as_of` (for quality: those that had matured by then) are read; `spans` is the whole table and is
     cut here. The date to compare with is `previous_as_of`, else the last applied cycle before `as_of`, else one
     cadence earlier.
+
+    `segments`, `cluster_profiles`, `segment_moves`, `purchase_fits`, `hold_out` and `disagreements` are out_segments,
+    out_cluster_profiles, out_segment_moves, feat_purchase_fits, out_hold_out and out_disagreements (rows of `as_of`
+    are read), `more_models` the cards of the program's further targets by target. A program without the groups of
+    purchases needs none of them; a missing one leaves its page out or says what to run.
     """
     core.check_as_of(as_of)
     here = _of(snapshot, as_of)
@@ -169,8 +176,25 @@ def collect(
         leaving=pl.DataFrame() if scored is None else _leaving(scored),
         expected_losses=None if scored is None else Expectation.of(scored["loss_prob"]),
         expected_gains=None if scored is None else Expectation.of(scored["gain_prob"]),
-        plan=None if planned is None else _plan_view(planned, program, as_of, limits, scored),
+        plan=None if planned is None else plans.plan_view(planned, program, as_of, limits, scored, LISTED),
         quality=None if quality is None else _matured(quality, as_of, program),
+        purchases=purchase_view(
+            core,
+            here,
+            program=program,
+            as_of=as_of,
+            scores=scored,
+            plan=planned,
+            segments=segments,
+            cluster_profiles=cluster_profiles,
+            segment_moves=segment_moves,
+            purchase_fits=purchase_fits,
+            hold_out=hold_out,
+            disagreements=disagreements,
+        ),
+        more_models=more_models or {},
+        profile=core["profile"].collect(),
+        intake=core["intake"].collect(),
     )
 
 
@@ -265,26 +289,11 @@ def _outside(program: Program) -> str:
     return ", or ".join(reasons) or "nobody"
 
 
-def _plan_view(
-    plan: pl.DataFrame, program: Program, as_of: date, money: MoneyCard, scores: pl.DataFrame | None
-) -> PlanView:
-    winners = plans.winners(plan, LISTED)
-    if scores is not None:
-        why = scores.select("customer_id", "reason_1", "reason_2", "reason_3")
-        winners = winners.join(why, on="customer_id", how="left", maintain_order="left")
-    customers, points, held_out = plans.paid(plan)
-    return PlanView(
-        buckets=plans.by_bucket(plan, program.incentive, program.value.unit),
-        reasons=plans.by_reason(plan),
-        winners=winners,
-        amounts=plans.amounts(plan, program.incentive, money, as_of),
-        paid_customers=customers,
-        paid_points=points,
-        held_out=held_out,
-        policy_version=str(plan["policy_version"].first() or program.incentive.version),
-    )
-
-
 def _matured(quality: Frame, as_of: date, program: Program) -> pl.DataFrame:
-    horizon = pl.duration(days=program.target.horizon_days)
-    return quality.lazy().filter(pl.col("as_of") + horizon <= as_of).sort("as_of", "model_version").collect()
+    """The rows whose outcome was known by then, each target's by its own horizon."""
+    targets = {target.name: target.horizon_days for target in (program.target, *program.more_targets)}
+    rows = quality.lazy()
+    if "target" not in rows.collect_schema():  # measured before there were several
+        rows = rows.with_columns(target=pl.lit(program.target.name))
+    horizon = pl.duration(days=pl.col("target").replace_strict(targets, default=None, return_dtype=pl.Int64))
+    return rows.filter(pl.col("as_of") + horizon <= as_of).sort("target", "as_of", "model_version").collect()

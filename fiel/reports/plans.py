@@ -1,15 +1,17 @@
-"""The plan of a cycle in figures: by score bucket, by reason, in total.
+"""The plan of a cycle in figures: by bucket of score or of value at stake, by reason, in total.
 
 Frames in are `out_plan` of one as_of (fiel/tables/). Only rows whose decision is grant are paid.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
-from fiel.program import Incentive, ScoreBucket
+from fiel.models.buckets import bucket_index, buckets_of
+from fiel.program import Incentive, Program, ScoreBucket, Value, ValueBucket
 from fiel.reports import format as fmt
 from fiel.reports.cards import MoneyCard
 
@@ -17,38 +19,79 @@ _PAID = pl.col("decision") == "grant"
 _ORDER = pl.Enum(["grant", "held_out", "excluded"])
 
 
-def bucket_name(bucket: ScoreBucket, unit: str) -> str:
+@dataclass(frozen=True)
+class PlanView:
+    """The plan in figures: frames of this module, and the first customers that are paid."""
+
+    buckets: pl.DataFrame
+    reasons: pl.DataFrame
+    winners: pl.DataFrame
+    amounts: pl.DataFrame
+    paid_customers: int
+    paid_points: int
+    held_out: int
+    policy_version: str
+
+
+def plan_view(
+    plan: pl.DataFrame, program: Program, as_of: date, money: MoneyCard, scores: pl.DataFrame | None, at_most: int
+) -> PlanView:
+    """The plan (rows of one as_of) in figures, with its first `at_most` paid customers and why they score so."""
+    first = winners(plan, at_most)
+    if scores is not None:
+        why = scores.select("customer_id", "reason_1", "reason_2", "reason_3")
+        first = first.join(why, on="customer_id", how="left", maintain_order="left")
+    customers, points, held_out = paid(plan)
+    return PlanView(
+        buckets=by_bucket(plan, program.incentive, program.value),
+        reasons=by_reason(plan),
+        winners=first,
+        amounts=amounts(plan, program.incentive, money, as_of),
+        paid_customers=customers,
+        paid_points=points,
+        held_out=held_out,
+        policy_version=str(plan["policy_version"].first() or program.incentive.version),
+    )
+
+
+def bucket_name(bucket: ScoreBucket | ValueBucket, unit: Value) -> str:
     """A bucket as people read it.
 
-    >>> bucket_name(ScoreBucket(from_prob=0.75, to_prob=1, product="fiel-score-1", points=100), "points")
+    >>> bucket_name(ScoreBucket(from_prob=0.75, to_prob=1, product="fiel-score-1", points=100), Value())
     '75 % to 100 %: +100 points'
+    >>> bucket_name(ValueBucket(from_value=5_000, product="ten", points=10), Value(unit="GBP", scale=100))
+    'from £ 50: +£ 10'
     """
-    return f"{fmt.interval(bucket.from_prob, bucket.to_prob, 'percent')}: {fmt.signed_units(bucket.points, unit)}"
+    points = fmt.signed_units(bucket.points, unit.unit)
+    if isinstance(bucket, ScoreBucket):
+        return f"{fmt.interval(bucket.from_prob, bucket.to_prob, 'percent')}: {points}"
+    low = fmt.value(bucket.from_value, unit)
+    reach = f"from {low}" if bucket.to_value is None else f"{low} to {fmt.value(bucket.to_value, unit)}"
+    return f"{reach}: {points}"
 
 
-def by_bucket(plan: pl.DataFrame, incentive: Incentive, unit: str) -> pl.DataFrame:
-    """Scored customers by bucket (the highest scores first) and decision: bucket, decision, customers, points.
+def by_bucket(plan: pl.DataFrame, incentive: Incentive, unit: Value) -> pl.DataFrame:
+    """Customers by bucket (the highest first) and decision: bucket, decision, customers, points.
 
-    `points` is what is paid: zero unless the decision is grant. Customers whose score lies in no bucket are under
-    `no bucket`; customers without a score are left out.
+    Buckets are those that decide the points: of scores or of values at stake. `points` is what is paid: zero unless
+    the decision is grant. Customers in no bucket are under `no bucket`; customers without a score (or, by value,
+    without a value at stake) are left out.
     """
-    ordered = sorted(incentive.buckets, key=lambda bucket: bucket.from_prob, reverse=True)
-    last = max((bucket.to_prob for bucket in ordered), default=1.0)
-    within = pl.lit("no bucket")
-    for bucket in ordered:
-        upper = pl.col("prob") <= bucket.to_prob if bucket.to_prob == last else pl.col("prob") < bucket.to_prob
-        name = pl.lit(bucket_name(bucket, unit))
-        within = pl.when((pl.col("prob") >= bucket.from_prob) & upper).then(name).otherwise(within)
-    names = [*(bucket_name(bucket, unit) for bucket in ordered), "no bucket"]
+    buckets = buckets_of(incentive)
+    by_value = incentive.by == "value_at_stake"
+    names = [bucket_name(bucket, unit) for bucket in buckets]
+    lower = [bucket.from_prob if isinstance(bucket, ScoreBucket) else bucket.from_value for bucket in buckets]
+    ordered = [name for _, name in sorted(zip(lower, names, strict=True), reverse=True)]
+    named = bucket_index(incentive).replace_strict(dict(enumerate(names)), default=None, return_dtype=pl.String)
     return (
         plan.lazy()
-        .filter(pl.col("prob").is_not_null())
-        .group_by(bucket=within, decision="decision")
+        .filter(pl.col("value_at_stake" if by_value else "prob").is_not_null())
+        .group_by(bucket=named.fill_null("no bucket"), decision="decision")
         .agg(
             customers=pl.len().cast(pl.Int64),
             points=pl.when(_PAID).then("points").otherwise(0).sum(),
         )
-        .sort(pl.col("bucket").cast(pl.Enum(names)), pl.col("decision").cast(_ORDER))
+        .sort(pl.col("bucket").cast(pl.Enum([*dict.fromkeys(ordered), "no bucket"])), pl.col("decision").cast(_ORDER))
         .collect()
     )
 

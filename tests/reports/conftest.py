@@ -115,6 +115,7 @@ def make_scores(snapshot: pl.DataFrame, as_of: date) -> pl.DataFrame:
         prob=prob,
         gain_prob=pl.when(pl.col("stage") != "fiel").then(prob),
         loss_prob=pl.when(pl.col("stage") == "fiel").then(1 - prob),
+        value_at_stake=pl.lit(None, pl.Float64),
         reason_1=pl.when("in_population").then(pl.lit("active on few days of the last 28")),
         reason_2=pl.lit(None, pl.String),
         reason_3=pl.lit(None, pl.String),
@@ -206,8 +207,8 @@ def make_report(customers: int = 500, **changes: object) -> ReportData:
     planned = plan(scores, known, LedgerView.empty(), program, AS_OF, core.known_through)
     quality = pl.DataFrame(
         [
-            (date(2024, 12, 1), "2", 300, 0.3, 0.28, 0.81, 0.45, 0.15),
-            (date(2025, 1, 1), "2", 310, 0.31, 0.3, 0.83, 0.44, 0.14),
+            (date(2024, 12, 1), "fiel", "2", 300, 0.3, 0.28, 0.81, 0.45, 0.15),
+            (date(2025, 1, 1), "fiel", "2", 310, 0.31, 0.3, 0.83, 0.44, 0.14),
         ],
         schema=TABLES["out_quality"].declared,
         orient="row",

@@ -2,7 +2,7 @@ from datetime import date
 
 import polars as pl
 
-from fiel.program import Incentive, ScoreBucket
+from fiel.program import Incentive, ScoreBucket, Value
 from fiel.reports import cards, plans
 from fiel.reports.cards import MoneyCard
 
@@ -28,7 +28,7 @@ PLAN = pl.DataFrame(
 
 
 def test_buckets_hold_their_lower_bound_and_the_last_one_its_upper_too() -> None:
-    assert plans.by_bucket(PLAN, INCENTIVE, "points").rows() == [
+    assert plans.by_bucket(PLAN, INCENTIVE, Value()).rows() == [
         ("50 % to 100 %: +100 points", "grant", 1, 100),
         ("50 % to 100 %: +100 points", "held_out", 1, 0),
         ("0 % to 50 %: −10 points", "excluded", 1, 0),
@@ -37,7 +37,7 @@ def test_buckets_hold_their_lower_bound_and_the_last_one_its_upper_too() -> None
 
 def test_scores_outside_every_bucket_are_shown_as_such() -> None:
     only_high = Incentive(buckets=INCENTIVE.buckets[1:])
-    assert plans.by_bucket(PLAN, only_high, "points")["bucket"].to_list()[-1] == "no bucket"
+    assert plans.by_bucket(PLAN, only_high, Value())["bucket"].to_list()[-1] == "no bucket"
 
 
 def test_reasons_come_paid_first_and_then_the_largest() -> None:

@@ -8,7 +8,8 @@ from fiel.actions.reasons import REASONS
 from fiel.actions.summary import Detectable
 from fiel.reports import charts
 from fiel.reports import format as fmt
-from fiel.reports.data import LISTED, PlanView, ReportData
+from fiel.reports.data import LISTED, ReportData
+from fiel.reports.plans import PlanView
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
 from fiel.reports.sections.now import about, words_of
 from fiel.reports.tables import column, number, table
