@@ -278,7 +278,7 @@ def _is_race(error: BaseException) -> bool:
 
 
 def _sorted(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    key = table.key or frame.columns
+    key = [name for name in table.key if name in frame.columns] or frame.columns  # an older version may lack one
     declared = [name for name in table.declared if name in frame.columns]
     others = sorted(name for name in frame.columns if name not in declared)
     return frame.select(declared + others).sort(key, maintain_order=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from fiel.core import Core
@@ -27,13 +28,17 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of one program. `core` and `models` are None where nothing was ingested or trained yet."""
+    """The state of one program. `core` and `models` are None where nothing was ingested or trained yet.
+
+    `models` are those of the main target, `more_models` those of each further target by its name.
+    """
 
     core: Core | None
     tables: list[TableStatus]
     models: RegistryStatus | None
     cycles: list[CycleRow]
     stale: list[str]
+    more_models: Mapping[str, RegistryStatus] = field(default_factory=dict)
 
 
 def program_status(lake: Lake, store: Store, registry: Registry, program: Program) -> Status:
@@ -43,12 +48,17 @@ def program_status(lake: Lake, store: Store, registry: Registry, program: Progra
         TableStatus(name, version, max(lake.partitions(name), default=None) if TABLES[name].by_as_of else None)
         for name, version in lake.versions().items()
     ]
+    registries = registry.of_every_target()
     models = registry.status()
+    further = {name: found.status() for name, found in registries.items() if name != program.target.name}
     cycles = store.cycles(program.name)
-    return Status(core, tables, models, cycles, _stale(core, tables, models, program))
+    stale = _stale(core, tables, {program.target.name: models, **further}, program)
+    return Status(core, tables, models, cycles, stale, further)
 
 
-def _stale(core: Core | None, tables: list[TableStatus], models: RegistryStatus, program: Program) -> list[str]:
+def _stale(
+    core: Core | None, tables: list[TableStatus], models: Mapping[str, RegistryStatus], program: Program
+) -> list[str]:
     if core is None:
         return [f"nothing was ingested yet: run `fiel run loyalty --program {program.name}`"]
     latest = core.known_through + timedelta(days=1)
@@ -60,8 +70,10 @@ def _stale(core: Core | None, tables: list[TableStatus], models: RegistryStatus,
             found.append(f"{table} was never written: run `fiel run {stage} --program {program.name} --as-of latest`")
         elif day < latest:
             found.append(f"{table} ends at as_of {day}, the data allow {latest}: run `fiel run {stage}`")
-    if models.champion is None:
-        found.append(f"there is no champion: run `fiel run retrain --program {program.name} --as-of latest`")
-    elif models.champion.as_of < latest - timedelta(days=CHAMPION_AGE_DAYS):
-        found.append(f"the champion was trained at {models.champion.as_of}: a monthly retraining was missed")
+    for name, status in models.items():
+        of = "" if name == program.target.name else f" of target {name}"
+        if status.champion is None:
+            found.append(f"there is no champion{of}: run `fiel run retrain --program {program.name} --as-of latest`")
+        elif status.champion.as_of < latest - timedelta(days=CHAMPION_AGE_DAYS):
+            found.append(f"the champion{of} was trained at {status.champion.as_of}: a monthly retraining was missed")
     return found

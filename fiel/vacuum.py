@@ -52,7 +52,8 @@ def vacuum(lake: Lake, registry: Registry, apply: bool = False) -> dict[str, lis
 
 
 def _recorded(lake: Lake, registry: Registry, scores_paid: Iterable[int]) -> Iterable[str]:
-    yield from (info.tags["table_versions"] for info in registry.versions() if "table_versions" in info.tags)
+    for each in registry.of_every_target().values():
+        yield from (info.tags["table_versions"] for info in each.versions() if "table_versions" in info.tags)
     if lake.exists("core_versions"):
         yield from lake.read("core_versions").get_column("table_versions").tail(1)
     if lake.exists("out_scores"):

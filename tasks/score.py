@@ -96,7 +96,7 @@ def measure_quality(program: str) -> dict[str, Any]:
         if not matured:
             return {"cohorts": 0}
         scores = _forecasts(context, context.lake.scan("out_scores").filter(pl.col("as_of").is_in(matured)).collect())
-        quality = realised_quality(scores, outcome(core, matured, context.program))
+        quality = realised_quality(scores, outcome(core, matured, context.program), context.program.target.name)
         context.lake.write("out_quality", quality, context.provenance(core=core.fingerprint))
         leave_markdown(
             program,

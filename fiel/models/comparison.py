@@ -1,5 +1,7 @@
 """What a promotion is decided on: the out-of-time rows with the probabilities of challenger, champion and stage rule.
 
+And of the purchase model, where the program has one for the target's horizon.
+
 The rows are predicted from the registered artifacts, so a decision can be made again without training again.
 """
 
@@ -12,6 +14,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.errors import CohortError, SchemaError
+from fiel.models.baselines import in_population, with_purchase_prob
 from fiel.models.calibration import CohortSpread
 from fiel.models.classifier import predict
 from fiel.models.cohorts import break_days
@@ -63,7 +66,7 @@ def evidence(
             f"version {challenger.version} was trained on outcomes from after its first out-of-time cohort "
             f"{min(challenger.oot_as_of)}: nothing it does there can be believed; train it on earlier cohorts"
         )
-    labelled = snapshots.filter(pl.col("in_population")).join(labels, on=["customer_id", "as_of"], how="inner")
+    labelled = snapshots.filter(in_population(program)).join(labels, on=["customer_id", "as_of"], how="inner")
     trained = _cohorts(labelled, challenger.trained_as_of, "training")
     oot = _cohorts(labelled, challenger.oot_as_of, "out-of-time")
     rule = StageRule.fit(trained["stage"], trained["label"])
@@ -86,6 +89,7 @@ def evidence(
         champion_prob=pl.Series(champion_probs, dtype=pl.Float64),
         rule_prob=pl.Series(rule_probs, dtype=pl.Float64),
     )
+    rows = with_purchase_prob(rows, oot, program, rule.base_prob)
     if outside.is_empty() or challenger.kind == "stage_rule":
         return Evidence(rows, champion_note=note, spread=challenger.spread)
     return Evidence(

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import polars as pl
 
 from fiel.models import gates as g
+from fiel.models.baselines import PURCHASE_MODEL, PURCHASE_PROB
 from fiel.models.bootstrap import Comparison
 from fiel.models.comparison import Evidence
 from fiel.models.gates import Gate
@@ -91,7 +92,7 @@ def decide(
     The first champion is the stage rule. After it, the challenger has to be another model than the champion, trained
     for no earlier date, never rolled back before, comparable (both classes, a cohort outside planned breaks), and to
     pass every gate: not inferior where the recipe is the champion's, superior where it is new; better than the stage
-    rule; calibrated; stable scores; worse in no slice.
+    rule; not worse than the purchase model, where there is one; calibrated; stable scores; worse in no slice.
     """
     blank = Decision(
         action="keep",
@@ -109,6 +110,7 @@ def decide(
         return replace(blank, reason=settled)
     rule: Rule = "same_recipe" if challenger.recipe_digest == champion.recipe_digest else "new_recipe"
     compared = g.paired(found.rows, "champion_prob", program)
+    purchases = g.paired(found.rows, PURCHASE_PROB, program) if PURCHASE_PROB in found.rows.columns else None
     against_champion = g.not_inferior if rule == "same_recipe" else g.superior
     gates = (
         *_trained_for_the_past(challenger, champion),
@@ -116,6 +118,7 @@ def decide(
         *_rolled_back(challenger, history),
         *against_champion(compared, program),
         *g.better_than_rule(found.rows, program),
+        *g.as_good_as_purchase_model(purchases, program),
         *g.calibrated(found.rows, program, found.spread),
         *g.stable_scores(found.psi_scores, program),
         *g.no_worse_slice(found.rows, program),
@@ -129,7 +132,7 @@ def decide(
         rule=rule,
         gates=gates,
         comparison=compared,
-        metrics=_metrics(found, compared, program),
+        metrics=_metrics(found, compared, purchases, program),
     )
 
 
@@ -220,12 +223,12 @@ def _kind(champion: Candidate) -> str:
 
 def _is_verdict(gate: Gate) -> bool:
     """Whether the gate's note continues a sentence about the challenger (`… is not superior to …`)."""
-    return gate.name.endswith(("against the champion", "against the stage rule")) or gate.name.startswith(
-        ("calibration", "slice")
-    )
+    return gate.name.endswith(
+        ("against the champion", "against the stage rule", "against the purchase model")
+    ) or gate.name.startswith(("calibration", "slice"))
 
 
-def _metrics(found: Evidence, compared: Comparison, program: Program) -> dict[str, Any]:
+def _metrics(found: Evidence, compared: Comparison, purchases: Comparison | None, program: Program) -> dict[str, Any]:
     """What the ledger keeps of a comparison, as plain JSON."""
     rows = found.rows
     labels = rows["label"].to_numpy().astype(float)
@@ -235,7 +238,10 @@ def _metrics(found: Evidence, compared: Comparison, program: Program) -> dict[st
         "cohorts": [day.isoformat() for day in rows["as_of"].unique().sort()],
         "psi_scores": found.psi_scores,
     }
-    for name, column in (("challenger", "prob"), ("champion", "champion_prob"), ("stage_rule", "rule_prob")):
+    models = {"challenger": "prob", "champion": "champion_prob", "stage_rule": "rule_prob"}
+    if purchases is not None:
+        models[PURCHASE_MODEL] = PURCHASE_PROB
+    for name, column in models.items():
         measured = measure(labels, rows[column].to_numpy(), program.economics)
         kept[name] = {"auc": measured.auc, "log_loss": measured.log_loss, "brier": measured.brier}
         if measured.profit is not None:
@@ -244,4 +250,7 @@ def _metrics(found: Evidence, compared: Comparison, program: Program) -> dict[st
         interval = getattr(compared, name)
         if interval is not None:
             kept[f"{name}_difference"] = [interval.estimate, interval.low, interval.high]
+        against = getattr(purchases, name, None)
+        if against is not None:
+            kept[f"{PURCHASE_MODEL}_{name}_difference"] = [against.estimate, against.low, against.high]
     return kept

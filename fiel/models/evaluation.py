@@ -2,7 +2,9 @@
 
 Everything is computed from one frame of predictions: customer_id, as_of, split (`train`, `valid`, `oot`), stage,
 age_days, label, is_seen (the customer is in the rows that the model was fitted on), is_break (the outcome meets a
-planned break), prob (the classifier) and rule_prob (the stage rule).
+planned break), prob (the classifier), rule_prob (the stage rule) and, where the program has a purchase model for the
+target's horizon, purchase_prob (fiel.models.baselines). Gains are the classifier's alone; everything else has rows for
+each model.
 """
 
 from __future__ import annotations
@@ -13,13 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from fiel.models.baselines import PURCHASE_MODEL, PURCHASE_PROB
 from fiel.models.bootstrap import Comparison, Interval, compare
 from fiel.models.calibration import CohortSpread, check_calibration, log_odds
 from fiel.models.metrics import Array, measure
 from fiel.program import Program
 
-MODELS = {"catboost": "prob", "stage_rule": "rule_prob"}
-"""Model to its column of probabilities."""
+MODELS = {"catboost": "prob", "stage_rule": "rule_prob", PURCHASE_MODEL: PURCHASE_PROB}
+"""Model to its column of probabilities; predictions without a model's column say nothing of it."""
 
 SPLITS = ("train", "valid", "oot")
 BINS = 10
@@ -61,7 +64,10 @@ SLICE_SCHEMA = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All tables of an evaluation; `comparison` is classifier minus stage rule on the out-of-time rows."""
+    """All tables of an evaluation; `comparison` is classifier minus stage rule on the out-of-time rows.
+
+    `purchase_comparison` is classifier minus purchase model on the same rows, None without one.
+    """
 
     metrics: pl.DataFrame
     cohorts: pl.DataFrame
@@ -69,6 +75,7 @@ class Evaluation:
     gains: pl.DataFrame
     reliability: pl.DataFrame
     comparison: Comparison
+    purchase_comparison: Comparison | None = None
 
     def value(self, split: str, measure_name: str, model: str = "catboost") -> float | None:
         """One figure of `metrics`; None where it is not defined."""
@@ -77,29 +84,25 @@ class Evaluation:
 
 
 def evaluate(predictions: pl.DataFrame, program: Program, spread: CohortSpread | None = None) -> Evaluation:
-    """All tables for `predictions` (see the module), both models side by side.
+    """All tables for `predictions` (see the module), the models side by side.
 
     `spread` widens the intervals of calibration slope and intercept (calibration.check_calibration).
     """
     oot = predictions.filter(pl.col("split") == "oot")
-    rules = program.promotion
     return Evaluation(
         metrics=split_metrics(predictions, program, spread),
         cohorts=cohort_metrics(predictions, program),
         slices=slice_metrics(predictions, program),
         gains=pl.concat([gains(predictions.filter(pl.col("split") == split), split) for split in SPLITS]),
         reliability=pl.concat([reliability(predictions.filter(pl.col("split") == split), split) for split in SPLITS]),
-        comparison=compare(
-            oot["label"].to_numpy(),
-            oot["prob"].to_numpy(),
-            oot["rule_prob"].to_numpy(),
-            oot["customer_id"].to_numpy(),
-            economics=program.economics,
-            draws=rules.bootstrap,
-            confidence=rules.confidence,
-            seed=program.training.seed,
-        ),
+        comparison=_against(oot, "rule_prob", program),
+        purchase_comparison=_against(oot, PURCHASE_PROB, program) if PURCHASE_PROB in oot.columns else None,
     )
+
+
+def models_of(predictions: pl.DataFrame) -> dict[str, str]:
+    """The models that `predictions` hold probabilities of, with their columns, in the order of MODELS."""
+    return {model: column for model, column in MODELS.items() if column in predictions.columns}
 
 
 def split_metrics(predictions: pl.DataFrame, program: Program, spread: CohortSpread | None = None) -> pl.DataFrame:
@@ -108,7 +111,7 @@ def split_metrics(predictions: pl.DataFrame, program: Program, spread: CohortSpr
     for split in SPLITS:
         part = predictions.filter(pl.col("split") == split)
         labels, customers = _labels(part), part["customer_id"].to_numpy()
-        for model, column in MODELS.items():
+        for model, column in models_of(predictions).items():
             probs = part[column].to_numpy()
             check = check_calibration(
                 labels,
@@ -134,7 +137,7 @@ def cohort_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
     """One row for each cohort and model; cohorts whose outcome meets a planned break are flagged."""
     rows = []
     for (as_of,), part in _groups(predictions, ["as_of"]):
-        for model, column in MODELS.items():
+        for model, column in models_of(predictions).items():
             measured = measure(_labels(part), part[column].to_numpy(), program.economics).row()
             rows.append(
                 {"split": part["split"][0], "as_of": as_of, "is_break": part["is_break"][0], "model": model, **measured}
@@ -156,7 +159,7 @@ def slice_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
     rows = []
     for name, expression in named.items():
         for (split, value), part in _groups(predictions.with_columns(_value=expression), ["split", "_value"]):
-            for model, column in MODELS.items():
+            for model, column in models_of(predictions).items():
                 measured = measure(_labels(part), part[column].to_numpy(), program.economics).row()
                 small = part.height < program.promotion.min_slice
                 rows.append(
@@ -201,11 +204,11 @@ def gains(part: pl.DataFrame, split: str) -> pl.DataFrame:
 
 
 def reliability(part: pl.DataFrame, split: str) -> pl.DataFrame:
-    """Predicted against observed in ten bins of equal rows, for both models, with Wilson's 95 % interval.
+    """Predicted against observed in ten bins of equal rows, for each model, with Wilson's 95 % interval.
 
     The stage rule has few distinct probabilities, so equal ones share a bin and there may be fewer than ten.
     """
-    return pl.concat([_reliability(part, split, model, column) for model, column in MODELS.items()])
+    return pl.concat([_reliability(part, split, model, column) for model, column in models_of(part).items()])
 
 
 def _reliability(part: pl.DataFrame, split: str, model: str, column: str) -> pl.DataFrame:
@@ -232,6 +235,21 @@ def _reliability(part: pl.DataFrame, split: str, model: str, column: str) -> pl.
             observed_low=(centre - reach).clip(0, 1),
             observed_high=(centre + reach).clip(0, 1),
         )
+    )
+
+
+def _against(oot: pl.DataFrame, column: str, program: Program) -> Comparison:
+    """Classifier minus the probabilities in `column`, paired, bootstrapped by customer."""
+    rules = program.promotion
+    return compare(
+        oot["label"].to_numpy(),
+        oot["prob"].to_numpy(),
+        oot[column].to_numpy(),
+        oot["customer_id"].to_numpy(),
+        economics=program.economics,
+        draws=rules.bootstrap,
+        confidence=rules.confidence,
+        seed=program.training.seed,
     )
 
 

@@ -1,8 +1,8 @@
 """The gates of a promotion: what each one looks at, its value, its limit and how it ended (DESIGN.md section 5).
 
 All work on one frame of out-of-time rows: customer_id, as_of, label, stage, age_days, is_seen, is_break, prob (the
-challenger), champion_prob and rule_prob (the stage rule). Intervals decide, not bare estimates: at a few hundred rows
-chance alone moves every figure.
+challenger), champion_prob, rule_prob (the stage rule) and, where the program has one for the horizon, purchase_prob
+(the purchase model). Intervals decide, not bare estimates: at a few hundred rows chance alone moves every figure.
 """
 
 from __future__ import annotations
@@ -115,6 +115,24 @@ def better_than_rule(rows: pl.DataFrame, program: Program) -> list[Gate]:
             f"{_better(fits)} than the stage rule: log loss {difference(compared.log_loss)}",
         ),
     ]
+
+
+def as_good_as_purchase_model(compared: Comparison | None, program: Program) -> list[Gate]:
+    """Not worse than the purchase model: fails where the AUC difference is below minus `promotion.baseline_margin`.
+
+    Where only the lower bound is, it is a warning: the purchase model is fitted without labels and is never champion,
+    so a challenger is held to its estimate, not to a proof. Log loss is reported, not gated, as the purchase model is
+    not calibrated. `compared` is challenger minus purchase model; no gate without one.
+    """
+    if compared is None:
+        return []
+    margin = program.promotion.baseline_margin
+    assert compared.auc is not None, "both classes are there"
+    passed, sure = compared.auc.estimate >= -margin, compared.auc.low >= -margin
+    verdict = ("as good as" if sure else "not shown to be as good as") if passed else "not as good as"
+    note = f"{verdict} the purchase model: AUC {difference(compared.auc)}, margin {margin:.3f}"
+    gate = _gate("AUC against the purchase model", passed, compared.auc, f"estimate >= {-margin:.3f}", note)
+    return [gate if sure or not passed else replace(gate, outcome="warn")]
 
 
 def calibrated(rows: pl.DataFrame, program: Program, spread: CohortSpread | None = None) -> list[Gate]:

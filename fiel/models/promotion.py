@@ -51,7 +51,7 @@ def promote(
         registry.set_alias(CHALLENGER, decision.to_version)
         return Applied(current or "", None)
     row = PromotionRow(
-        program=registry.program.name,
+        program=registry.program.ledger_name,
         at=at,
         by=by,
         action="first" if current is None else "promote",
@@ -78,7 +78,7 @@ def rollback(registry: Registry, ledger: Store, *, by: str, at: datetime, reason
     newest = registry.reconcile()
     if newest and newest.action == "rollback" and newest.reason == reason and before != newest.to_version:
         return Applied(newest.to_version, None)
-    rows = ledger.promotions(registry.program.name)
+    rows = ledger.promotions(registry.program.ledger_name)
     line = champions(rows)
     if len(line) < 2:
         raise RegistryError(
@@ -87,7 +87,7 @@ def rollback(registry: Registry, ledger: Store, *, by: str, at: datetime, reason
         )
     current, previous = line[-1], line[-2]
     row = PromotionRow(
-        program=registry.program.name,
+        program=registry.program.ledger_name,
         at=at,
         by=by,
         action="rollback",

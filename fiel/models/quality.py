@@ -8,14 +8,16 @@ from fiel.models.metrics import measure
 from fiel.tables import TABLES
 
 
-def realised_quality(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    """Quality, `out_quality`: one row for each as_of and model version of `scores` whose outcome `labels` hold.
+def realised_quality(scores: pl.DataFrame, labels: pl.DataFrame, target: str) -> pl.DataFrame:
+    """Quality, `out_quality`, of one target: a row for each as_of and model version whose outcome `labels` hold.
 
-    `scores` are rows of `out_scores`, `labels` (customer_id, as_of, label) those of matured cohorts. Only customers
-    that were scored count; AUC is empty where all or none of them reached the target. A customer without a label (gone
-    from the source since) is left out.
+    `scores` are rows of `out_scores` (the main target) or of `out_probs` (its rows of other targets are left out),
+    `labels` (customer_id, as_of, label) those of matured cohorts of this target. Only customers that were scored count;
+    AUC is empty where all or none of them reached the target. A customer without a label (gone from the source since)
+    is left out.
     """
-    known = scores.filter(pl.col("prob").is_not_null()).join(
+    ours = scores.filter(pl.col("target") == target) if "target" in scores.columns else scores
+    known = ours.filter(pl.col("prob").is_not_null()).join(
         labels.select("customer_id", "as_of", "label"), on=["customer_id", "as_of"], how="inner"
     )
     rows = []
@@ -24,6 +26,7 @@ def realised_quality(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame
         rows.append(
             {
                 "as_of": as_of,
+                "target": target,
                 "model_version": version,
                 "customers": found.rows,
                 "target_rate": found.target_rate,

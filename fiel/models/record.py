@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from fiel.models.artifact import Training
+from fiel.models.baselines import PURCHASE_MODEL
 from fiel.models.retraining import Learned, procedure_digest
 from fiel.program import Program
 
@@ -50,7 +51,10 @@ def as_training(
         example=example,
         recipe=learned.recipe_json(),
         params=_params(learned),
-        metrics=_metrics(learned, "catboost", prefix="") | _metrics(learned, "stage_rule", prefix="stage_rule."),
+        metrics=_metrics(learned, "catboost", prefix="")
+        | _metrics(learned, "stage_rule", prefix="stage_rule.")
+        | _metrics(learned, PURCHASE_MODEL, prefix=f"{PURCHASE_MODEL}.")
+        | _purchase_differences(learned),
         files={EVALUATION_FILE: evaluation_file(learned), **_tables(learned), **files},
         tags={"calibration_spread": json.dumps(asdict(learned.spread), sort_keys=True)},
     )
@@ -97,6 +101,17 @@ def _metrics(learned: Learned, model: str, prefix: str) -> dict[str, float | Non
     rows = learned.evaluation.metrics.filter(pl.col("model") == model).to_dicts()
     found = {f"{prefix}{row['split']}.{name}": row[name] for row in rows for name in _MEASURES}
     return found if prefix else found | {"oot.psi_scores": learned.psi_scores}
+
+
+def _purchase_differences(learned: Learned) -> dict[str, float | None]:
+    """Classifier minus purchase model out of time, with the interval's bounds; nothing without a purchase model."""
+    found: dict[str, float | None] = {}
+    for name in ("auc", "log_loss"):
+        interval = getattr(learned.evaluation.purchase_comparison, name, None)
+        if interval is not None:
+            key = f"{PURCHASE_MODEL}.oot.{name}_difference"
+            found |= {key: interval.estimate, f"{key}_low": interval.low, f"{key}_high": interval.high}
+    return found
 
 
 def _tables(learned: Learned) -> dict[str, bytes]:

@@ -1,8 +1,9 @@
-"""The model registry of one program: MLflow behind a few calls in our words (DESIGN.md section 5).
+"""The model registry of one target of a program: MLflow behind a few calls in our words (DESIGN.md section 5).
 
-One registered model, `fiel-PROGRAM`, with the aliases `champion` and `challenger`. A training is logged once: its
-fingerprint (inputs, recipe, code) finds the version again. What is loaded is checked against the promotion ledger,
-which alone says who the champion is; the alias follows it.
+One registered model, `fiel-PROGRAM`, for a further target `fiel-PROGRAM-TARGET` (in the same experiment), with the
+aliases `champion` and `challenger`. A training is logged once: its fingerprint (inputs, recipe, code) finds the version
+again. What is loaded is checked against the promotion ledger, which alone says who the champion is; the alias follows
+it.
 """
 
 from __future__ import annotations
@@ -43,13 +44,22 @@ class RegistryStatus:
 
 
 class Registry:
-    """The registered model of one program. With a `ledger`, the champion is what the ledger's newest row says."""
+    """The registered model of one program's target (`Program.with_target`).
+
+    With a `ledger`, the champion is what the ledger's newest row says.
+    """
 
     def __init__(self, settings: Settings, program: Program, ledger: Store | None = None) -> None:
         self.program = program
         self.name = program.model_name
         self.ledger = ledger
-        self._tracking = Tracking(settings.mlflow_uri, self.name, settings.mlflow_artifact_root)
+        self._settings = settings
+        self._tracking = Tracking(settings.mlflow_uri, program.experiment_name, settings.mlflow_artifact_root)
+
+    def of_every_target(self) -> dict[str, Registry]:
+        """The registry of each target of the program by its name, the main target first."""
+        names = self.program.target_names
+        return {name: Registry(self._settings, self.program.with_target(name), self.ledger) for name in names}
 
     @property
     def uri(self) -> str:
@@ -194,7 +204,7 @@ class Registry:
         """
         if self.ledger is None:
             return None
-        rows = self.ledger.promotions(self.program.name)
+        rows = self.ledger.promotions(self.program.ledger_name)
         current = self.alias(CHAMPION)
         if not rows:
             if current is not None:
@@ -219,7 +229,7 @@ class Registry:
     def status(self) -> RegistryStatus:
         """Who is champion and challenger, and the ledger row that made the champion. Changes nothing."""
         versions = {info.version: info for info in self.versions()}
-        rows = self.ledger.promotions(self.program.name) if self.ledger is not None else []
+        rows = self.ledger.promotions(self.program.ledger_name) if self.ledger is not None else []
         return RegistryStatus(
             model_name=self.name,
             uri=self.uri,
@@ -240,7 +250,10 @@ class Registry:
         client = self._tracking.client
         tags = facts(training, self.program)
         metrics = {name: value for name, value in training.metrics.items() if value is not None}
-        with self._tracking.run(f"{training.kind} {training.as_of}", tags) as run_id:
+        name = f"{training.kind} {training.as_of}"
+        if self.name != self.program.experiment_name:
+            name += f" {self.program.target.name}"
+        with self._tracking.run(name, tags) as run_id:
             self._tracking.log_values(run_id, training.params, metrics)
             self._tracking.log_files(run_id, {**training.files, "recipe.json": as_json(training.recipe)})
             logged = log_model(training)

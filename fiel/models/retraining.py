@@ -23,6 +23,7 @@ from catboost import CatBoostClassifier
 from fiel.errors import CohortError, SchemaError
 from fiel.features.snapshot import model_features
 from fiel.models import classifier
+from fiel.models.baselines import in_population, with_purchase_prob
 from fiel.models.calibration import (
     CalibrationCheck,
     CohortSpread,
@@ -44,6 +45,9 @@ PROCEDURE = 1
 
 EXPLAINED_ROWS = 4_000
 """Newest rows on which feature importances are computed."""
+
+_RULES_OF_GROUPS = {"rfm": "rfm", "purchase": "purchases"}
+"""Feature groups with rules of their own in the program file; a program without the group has no such rules."""
 
 PREDICTION_COLUMNS = (
     "customer_id", "as_of", "split", "stage", "age_days", "label", "is_seen", "is_break", "prob", "rule_prob"
@@ -102,7 +106,7 @@ def train(
     `features` defaults to every column that a model may use. CohortError when a cohort has no rows, or train holds
     one class only. Equal input gives an equal artifact, byte for byte.
     """
-    rows = training_rows(snapshots, labels, split)
+    rows = training_rows(snapshots, labels, split, program)
     fitted_on = _part(rows, split.train)
     valid, oot = _part(rows, split.valid), _part(rows, split.oot)
     base = base_recipe(_usable(features or _model_features(rows, program), fitted_on), rows.schema, program.training)
@@ -120,9 +124,9 @@ def train(
     early_rule = StageRule.fit(fitted_on["stage"], fitted_on["label"])
     predictions = pl.concat(
         [
-            _predicted(fitted_on, "train", selected, early_rule, fitted_on, split),
-            _predicted(valid, "valid", selected, early_rule, fitted_on, split),
-            _predicted(oot, "oot", artifact, rule, both, split),
+            _predicted(fitted_on, "train", selected, early_rule, fitted_on, split, program),
+            _predicted(valid, "valid", selected, early_rule, fitted_on, split, program),
+            _predicted(oot, "oot", artifact, rule, both, split, program),
         ]
     )
     content = classifier.model_bytes(artifact)
@@ -154,8 +158,8 @@ def refit(recipe_json: dict[str, Any], rows: pl.DataFrame) -> CatBoostClassifier
     return classifier.fit(Recipe.from_dict(content), rows, sigmoid)
 
 
-def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSplit) -> pl.DataFrame:
-    """Rows of the population in the cohorts of `split`, with their label, sorted by as_of and customer.
+def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSplit, program: Program) -> pl.DataFrame:
+    """Rows of the target's population in the cohorts of `split`, with their label, sorted by as_of and customer.
 
     CohortError names cohorts without a row, SchemaError columns that every model is judged by.
     """
@@ -166,7 +170,7 @@ def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSp
             "life_cycle, because models are compared with the stage rule and judged by stage and age"
         )
     rows = (
-        snapshots.filter(pl.col("in_population"), pl.col("as_of").is_in(split.dates))
+        snapshots.filter(in_population(program), pl.col("as_of").is_in(split.dates))
         .join(labels, on=["customer_id", "as_of"], how="inner")
         .sort("as_of", "customer_id")
     )
@@ -227,7 +231,9 @@ def procedure_digest(program: Program) -> str:
     month's rows: "the same recipe on newer data" of DESIGN.md section 5 is an equal procedure.
     """
     rules = program.training.model_dump(mode="json", exclude={"threads"})
-    parts = program.digest("target", "life_cycle", "features", "value_clusters", "parts_of_day", "operator_events")
+    names = ["target", "life_cycle", "features", "value_clusters", "parts_of_day", "operator_events"]
+    names += [part for group, part in _RULES_OF_GROUPS.items() if group in program.features.groups]
+    parts = program.digest(*names)
     content = {
         "procedure": PROCEDURE,
         "program": parts,
@@ -272,11 +278,13 @@ def _predicted(
     rule: StageRule,
     fitted_on: pl.DataFrame,
     split: CohortSplit,
+    program: Program,
 ) -> pl.DataFrame:
-    return rows.with_columns(
+    predicted = rows.with_columns(
         split=pl.lit(split_name),
         is_seen=pl.col("customer_id").is_in(fitted_on["customer_id"].unique().implode()),
         is_break=pl.col("as_of").is_in(split.breaks),
         prob=pl.Series(classifier.predict(model, rows), dtype=pl.Float64),
         rule_prob=pl.Series(rule.predict(rows["stage"]), dtype=pl.Float64),
     ).select(PREDICTION_COLUMNS)
+    return with_purchase_prob(predicted, rows, program, rule.base_prob)

@@ -9,6 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from fiel.models.artifact import Training
+from fiel.models.baselines import in_population
 from fiel.models.comparison import Evidence, Refit, evidence
 from fiel.models.decision import Decision, decide
 from fiel.models.metrics import measure
@@ -57,7 +58,7 @@ def settle(
     champion = registry.champion()
     challenger = registry.load(challenger_version)
     found = evidence(snapshots, labels, challenger, champion, program, refit)
-    decision = decide(found, challenger, champion, program, ledger.promotions(program.name))
+    decision = decide(found, challenger, champion, program, ledger.promotions(program.ledger_name))
     applied = promote(registry, ledger, decision, by=by, at=at, override=override)
     return Settlement(decision, applied, applied.champion, info, found)
 
@@ -73,7 +74,7 @@ def _first_champion(
     by: str,
     at: datetime,
 ) -> None:
-    rows = snapshots.filter("in_population").join(labels, on=["customer_id", "as_of"], how="inner")
+    rows = snapshots.filter(in_population(program)).join(labels, on=["customer_id", "as_of"], how="inner")
     trained = rows.filter(pl.col("as_of").is_in(info.trained_as_of))
     oot = rows.filter(pl.col("as_of").is_in(info.oot_as_of))
     rule = StageRule.fit(trained["stage"], trained["label"])

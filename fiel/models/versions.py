@@ -40,6 +40,7 @@ def facts(training: Training, program: Program) -> dict[str, str]:
     return {
         "kind": training.kind,
         "program": program.name,
+        "target": program.target.name,
         "fingerprint": training.fingerprint,
         "recipe_digest": training.recipe_digest,
         "as_of": training.as_of.isoformat(),

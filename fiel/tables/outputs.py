@@ -40,6 +40,7 @@ class Quality(dy.Schema):
     """Realised quality of stored scores, once their cohort has matured."""
 
     as_of = date("Cohort that was scored.", "derived", primary_key=True)
+    target = text("Name of the target (program file) that was predicted.", "derived", primary_key=True)
     model_version = text("Model that scored it.", "derived", primary_key=True)
     customers = whole("Scored customers in the population.", "derived", min=0)
     target_rate = number("Share that reached the target.", min=0, max=1, nullable=True)
@@ -91,7 +92,11 @@ class Segments(dy.Schema):
 
 
 class ClusterProfiles(dy.Schema):
-    """The clusters of one as_of: size, middle customer, words; choice of k and stability stand on every row."""
+    """The clusters of one as_of: size, middle customer, words; choice of k and stability stand on every row.
+
+    Customers without a purchase that stands are the last cluster, `without a standing purchase`; k, silhouette and
+    stability are those of the others.
+    """
 
     as_of = date("Exclusive date.", "derived", primary_key=True)
     cluster = whole("Cluster, 1 the most valuable.", "derived", primary_key=True, min=1)
@@ -102,7 +107,7 @@ class ClusterProfiles(dy.Schema):
     median_purchase_days = number("Median purchase days in the window.", unit="days")
     median_revenue_net = number("Median net value in the window.", unit="value")
     revenue_share = number("Share of the net value.", nullable=True)
-    k = whole("Number of clusters.", "derived", min=1)
+    k = whole("Number of clusters, those without a standing purchase left out.", "derived", min=0)
     silhouette = number("Silhouette of this k.", nullable=True, min=-1, max=1)
     ari_mean = number("Mean adjusted Rand index between bootstrap samples and the whole.", nullable=True)
     ari_low = number("Its 5 % quantile.", nullable=True)
@@ -114,7 +119,7 @@ class SegmentMoves(dy.Schema):
 
     as_of = date("Exclusive date.", "derived", primary_key=True)
     previous_as_of = date("Earlier exclusive date.", "derived", primary_key=True)
-    from_segment = text("Segment then; `new` for customers who had none.", "derived", primary_key=True)
+    from_segment = text("Segment then; `not_yet` for customers who had none.", "derived", primary_key=True)
     to_segment = text("Segment now.", "derived", primary_key=True)
     customers = whole("Customers.", "derived", min=0)
     revenue_net = whole("Their net value in the window, now.", "derived", "value")

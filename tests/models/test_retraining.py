@@ -64,14 +64,14 @@ def test_customers_outside_the_population_are_not_learned_from(once: Learned) ->
 
 def test_the_artifact_can_be_rebuilt_from_its_stored_recipe(once: Learned) -> None:
     stored = json.loads(json.dumps(once.recipe_json()))
-    rows = training_rows(SNAPSHOTS, LABELS, SPLIT).filter(pl.col("as_of").is_in(once.trained_as_of))
+    rows = training_rows(SNAPSHOTS, LABELS, SPLIT, RULES).filter(pl.col("as_of").is_in(once.trained_as_of))
     assert classifier.model_digest(refit(stored, rows)) == once.digest
 
 
 def test_predictions_are_those_of_the_artifact_out_of_time(once: Learned) -> None:
     assert once.predictions.columns == list(PREDICTION_COLUMNS)
     oot = once.predictions.filter(pl.col("split") == "oot")
-    rows = training_rows(SNAPSHOTS, LABELS, SPLIT).filter(pl.col("as_of").is_in(SPLIT.oot))
+    rows = training_rows(SNAPSHOTS, LABELS, SPLIT, RULES).filter(pl.col("as_of").is_in(SPLIT.oot))
     assert np.array_equal(oot["prob"].to_numpy(), classifier.predict(once.model, rows))
     cohorts = once.predictions.group_by("split").agg(pl.col("as_of").n_unique())
     assert dict(cohorts.iter_rows()) == {"train": len(SPLIT.train), "valid": 2, "oot": 3}
@@ -112,8 +112,8 @@ def test_a_model_that_is_too_bold_is_mended_on_validation() -> None:
     assert 0.2 < found.sigmoid.scale < 0.8
     assert found.calibration.holds is False
     uncalibrated = found.recipe_json() | {"sigmoid": {"scale": 1.0, "bias": 0.0}}
-    rows = training_rows(snapshots, labels, SPLIT).filter(pl.col("as_of").is_in(SPLIT.oot))
-    fitted_on = training_rows(snapshots, labels, SPLIT).filter(pl.col("as_of").is_in(found.trained_as_of))
+    rows = training_rows(snapshots, labels, SPLIT, RULES).filter(pl.col("as_of").is_in(SPLIT.oot))
+    fitted_on = training_rows(snapshots, labels, SPLIT, RULES).filter(pl.col("as_of").is_in(found.trained_as_of))
     plain = classifier.predict(refit(uncalibrated, fitted_on), rows)
     assert np.std(classifier.predict(found.model, rows)) < np.std(plain)
 
@@ -131,7 +131,7 @@ def test_one_class_out_of_time_is_reported() -> None:
         (SNAPSHOTS.filter(pl.col("as_of") != SPLIT.oot[0]), LABELS, f"no rows .* the cohorts {SPLIT.oot[0]}"),
         (SNAPSHOTS, LABELS.with_columns(label=pl.lit(0, pl.Int8)), "one class only"),
         (
-            SNAPSHOTS.with_columns(pl.lit(1).alias(name) for name in frames.FEATURES),
+            SNAPSHOTS.with_columns(pl.col(frames.FEATURES).first()),
             LABELS,
             "every feature is constant",
         ),
