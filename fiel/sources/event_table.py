@@ -105,7 +105,7 @@ def _typed(table: RawTable, columns: EventColumns, program: Program, sieve: Siev
     )
     if source.missing_customer == "drop":
         expected = rows.filter(pl.col("customer").is_null())
-        sieve.count("dropped_missing_customer", expected.height)
+        sieve.put_aside(table.name, "dropped_missing_customer", expected.height)
         rows = rows.filter(pl.col("customer").is_not_null())
     good = sieve.sift(table.name, rows, _rules(columns, now), list(mapped))
     return good.select(

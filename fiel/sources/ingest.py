@@ -19,7 +19,7 @@ from fiel.errors import ProgramError, SourceError
 from fiel.lake import Lake
 from fiel.program import Program
 from fiel.settings import Settings
-from fiel.sources import event_table, kaggle, raw, teomewhy
+from fiel.sources import event_table, kaggle, online_retail, raw, teomewhy
 from fiel.sources.files import Wanted, by_patterns, is_simulated, resolve_files
 from fiel.sources.landing import Landing, land_core
 from fiel.sources.reading import ENDINGS
@@ -30,6 +30,8 @@ from fiel.version import code_version
 
 _RULES = ("day_time_zone", "source", "value", "operator_events", "parts_of_day", "courses_undated_until")
 """Parts of a program that decide what the core tables are."""
+_READERS = {"teomewhy": teomewhy.read, "event_table": event_table.read, "online_retail": online_retail.read}
+"""Source formats: the files of a version to parsed tables."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,7 @@ def read_and_normalise(
     sieve = Sieve(version.version)
     folders = {part.name: Path(raw_folder) / part.name / part.version for part in version.parts}
     moment = now or datetime.now(UTC).replace(tzinfo=None)
-    if program.source.format == "teomewhy":
-        parsed = teomewhy.read(program, folders, sieve, moment)
-    else:
-        parsed = event_table.read(program, folders, sieve, moment)
+    parsed = _READERS[program.source.format](program, folders, sieve, moment)
     same_rules = previous is None or previous.fingerprint.split("-")[0] == _rules_digest(program)
     return land_core(program, version, parsed, sieve, previous, same_rules=same_rules)
 
@@ -190,6 +189,8 @@ def _wanted(program: Program) -> Wanted:
     """Which files of a folder belong to the program's source."""
     if program.source.format == "teomewhy":
         return lambda names: teomewhy.wanted_files(program, names)
+    if program.source.format == "online_retail":
+        return online_retail.wanted_files(program)
     if program.source.columns is None:
         raise ProgramError(f"program {program.name}: source.columns is needed for format event_table")
     return by_patterns(program.source.files, ENDINGS)

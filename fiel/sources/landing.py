@@ -11,10 +11,11 @@ import polars as pl
 from fiel.core import Core
 from fiel.errors import SourceError
 from fiel.program import Program
-from fiel.sources import courses
+from fiel.sources import cancellations, courses
 from fiel.sources.changes import Comparison, compare
 from fiel.sources.checks import check_reject_share, warn_about
 from fiel.sources.customer_days import collected_customer_days
+from fiel.sources.intake import INTAKE, sieve_intake
 from fiel.sources.rules import Sieve, day_of
 from fiel.sources.version import SourceVersion
 from fiel.tables import CORE_TABLES, TABLES
@@ -40,9 +41,16 @@ PARSED: dict[str, dict[str, pl.DataType]] = {
         "source_created_at": pl.Datetime("us"),
         "balance_points": pl.Int64(),
     },
+    "operator_events": {"event_id": pl.String()},
+    "returns": cancellations.PIECES,
+    "intake": dict(INTAKE),
     **courses.PARSED,
 }
-"""The parsed source tables that a format hands over, with their columns."""
+"""The parsed source tables that a format hands over, with their columns; those that it lacks are empty.
+
+`operator_events` are those that the format knows to be (more come from the program file), `returns` what cancellations
+took back, `intake` where the rows went (without it the sieve's counts tell).
+"""
 
 UNKNOWN_ORIGIN = "unknown"
 
@@ -100,7 +108,7 @@ def land_core(
 
     products = core_products(parsed["products"], parsed["lines"], events, program, previous)
     lines = event_lines(parsed["lines"], events, products, previous if same_rules else None)
-    operator = operator_events(events, lines, program)
+    operator = operator_events(events, lines, program).append(parsed["operator_events"].get_column("event_id"))
     events = events.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
     lines = lines.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
     customers = _all_customers(parsed["customers"], events, sieve)
@@ -116,13 +124,14 @@ def land_core(
         "core_products": products,
         "core_customer_days": collected_customer_days(events.lazy(), program),
         "core_changes": comparison.changes,
+        "core_returns": dated_returns(parsed["returns"], events),
     }
     tables |= courses.core_tables(parsed, events, program, version.version, known_through, comparison.merged, previous)
     tables = {name: _valid(name, frame, sieve) for name, frame in tables.items()}
     check_reject_share(sieve, program)
     tables["core_rejected"] = sieve.rejected_rows()
-    for name in ("core_returns", "core_intake", "core_profile"):
-        tables.setdefault(name, pl.DataFrame(schema=TABLES[name].declared))
+    tables["core_intake"] = sieve_intake(sieve, tables) if parsed["intake"].is_empty() else parsed["intake"]
+    tables["core_profile"] = pl.DataFrame(schema=TABLES["core_profile"].declared)
     assert set(tables) == set(CORE_TABLES)
     return Landing(tables, known_through, first_day, _counts(sieve, tables, comparison), sieve.warnings)
 
@@ -218,6 +227,16 @@ def operator_events(events: pl.DataFrame, lines: pl.DataFrame, program: Program)
     )
 
 
+def dated_returns(pieces: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """What cancellations took back, with the days of the cancellation and of the purchase."""
+    purchases = events.select(pl.col("event_id").alias("purchase_event_id"), pl.col("day").alias("purchase_day"))
+    return (
+        pieces.join(events.select("event_id", "customer_id", "day"), on="event_id")
+        .join(purchases, on="purchase_event_id", how="left")
+        .sort("event_id", "line_id")
+    )
+
+
 def _listed(column: str, names: Sequence[str]) -> pl.Expr:
     return pl.col(column).str.to_lowercase().is_in([name.lower() for name in names]).fill_null(False)
 
@@ -250,4 +269,4 @@ def _counts(sieve: Sieve, tables: dict[str, pl.DataFrame], comparison: Compariso
     return counts | comparison.counts | sieve.counts
 
 
-_NOT_KEPT = ("core_rejected", "core_changes")
+_NOT_KEPT = ("core_rejected", "core_changes", "core_intake", "core_profile")

@@ -39,6 +39,8 @@ class RawTable:
 
     name: str
     rows: pl.DataFrame
+    encoding: str = "utf-8"
+    """What the bytes of a text file were read as."""
 
     @property
     def columns(self) -> list[str]:
@@ -47,13 +49,18 @@ class RawTable:
 
 
 def read_csv(
-    path: Path, separator: str | None = None, header: Sequence[str] | None = None, separators: str = ",;\t"
+    path: Path,
+    separator: str | None = None,
+    header: Sequence[str] | None = None,
+    separators: str = ",;\t",
+    other_encodings: Sequence[str] = (),
 ) -> RawTable:
     """A delimited file as text. `separator` None: the one of `separators` that the header uses most.
 
-    A single space as separator means any run of blanks. SourceError: empty, not UTF-8, not delimited, an open quote.
+    A single space as separator means any run of blanks. Bytes that are not UTF-8 are read as the first of
+    `other_encodings` that fits. SourceError: empty, in no such encoding, not delimited, an open quote.
     """
-    content = _content(path)
+    content, encoding = _in_utf8(_content(path), other_encodings)
     if separator == " ":
         content = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t\r]+$", b"", content))
     first = content.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
@@ -79,7 +86,7 @@ def read_csv(
     except pl.exceptions.PolarsError as error:
         raise SourceError(f"{path.name}: {_why(error, content)}") from error
     rows = rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64))
-    return RawTable(path.name, rows.filter(~pl.all_horizontal(pl.col(names).is_null())))
+    return RawTable(path.name, rows.filter(~pl.all_horizontal(pl.col(names).is_null())), encoding)
 
 
 def read_parquet(path: Path) -> RawTable:
@@ -203,6 +210,17 @@ def _content(path: Path) -> bytes:
     if b"\x00" in content[:4096]:
         raise SourceError(f"{path.name} is not a text file (it holds zero bytes): export it as CSV in UTF-8")
     return content
+
+
+def _in_utf8(content: bytes, other_encodings: Sequence[str]) -> tuple[bytes, str]:
+    """The bytes as UTF-8, and the encoding that they had; as they are where none fits."""
+    for encoding in ("utf-8", *other_encodings) if other_encodings else ():
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return (content if encoding == "utf-8" else text.encode()), encoding
+    return content, "utf-8"
 
 
 def _fields(line: str, separator: str) -> list[str]:

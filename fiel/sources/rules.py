@@ -33,10 +33,17 @@ class Sieve:
     counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     read: dict[str, int] = field(default_factory=dict)
+    aside: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Rows that a rule took out as expected, by table and rule (core_intake)."""
 
     def count(self, name: str, number: int) -> None:
         """Add to a count."""
         self.counts[name] = self.counts.get(name, 0) + int(number)
+
+    def put_aside(self, table: str, rule: str, number: int) -> None:
+        """Count rows that are neither kept nor rejected."""
+        self.count(rule, number)
+        self.aside[table, rule] = self.aside.get((table, rule), 0) + int(number)
 
     def warn(self, number: int, text: str) -> None:
         """Keep a warning if it concerns at least one row."""
@@ -84,7 +91,7 @@ class Sieve:
             return rows
         ordered = rows.sort([*key, *values, ROW], nulls_last=True)
         distinct = ordered.unique([*key, *values], keep="first", maintain_order=True)
-        self.count("repeated_rows", ordered.height - distinct.height)
+        self.put_aside(table, "repeated_rows", ordered.height - distinct.height)
         first = distinct.select(pl.struct(key).is_first_distinct()).to_series()
         self.set_aside(table, distinct.filter(~first), pl.lit("duplicate_key"), show)
         return distinct.filter(first)

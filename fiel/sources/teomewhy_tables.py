@@ -161,7 +161,8 @@ def _completions(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> p
     ]
     good = sieve.sift("cursos_episodios_completos", rows, rules, show)
     good = good.drop("episode").rename({"_episode": "episode"})
-    return _first_time(good, ["user_id", "course_slug", "episode"], sieve, "repeated_completions")
+    key = ["user_id", "course_slug", "episode"]
+    return _first_time("cursos_episodios_completos", good, key, sieve, "repeated_completions")
 
 
 def _skills(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> pl.DataFrame:
@@ -189,15 +190,15 @@ def _rewards(raw: pl.DataFrame, sieve: Sieve, zone: str, now: datetime) -> pl.Da
         *time_rules("time", "occurred_at", now),
     ]
     good = sieve.sift("recompensas_usuarios", rows, rules, show)
-    return _first_time(good, ["user_id", "course_slug"], sieve, "repeated_rewards")
+    return _first_time("recompensas_usuarios", good, ["user_id", "course_slug"], sieve, "repeated_rewards")
 
 
 def _links(raw: pl.DataFrame, sieve: Sieve) -> pl.DataFrame:
     show = ["user", "customer"]
-    sieve.count("unlinked_users", raw.get_column("customer").null_count())
     rows = raw.filter(pl.col("customer").is_not_null() | pl.col("user").is_null()).with_columns(
         pl.col("user").alias("user_id"), pl.col("customer").alias("customer_id")
     )
+    sieve.put_aside("usuarios_tmw", "unlinked_users", raw.height - rows.height)
     rules: list[Rule] = [("too_many_fields", too_many_fields()), ("user_missing", missing("user"))]
     good = sieve.sift("usuarios_tmw", rows, rules, show)
     return sieve.one_for_each("usuarios_tmw", good, ["user_id"], ["customer_id"], show)
@@ -212,8 +213,8 @@ def _episode_number(column: str) -> pl.Expr:
     return pl.col(column).str.to_lowercase().str.extract(r"^(?:ep)?-?0*(\d{1,4})$", 1).cast(pl.Int64, strict=False)
 
 
-def _first_time(rows: pl.DataFrame, key: list[str], sieve: Sieve, counted_as: str) -> pl.DataFrame:
+def _first_time(table: str, rows: pl.DataFrame, key: list[str], sieve: Sieve, counted_as: str) -> pl.DataFrame:
     """The first time that each thing was done; doing it again is counted, not an error."""
     first = rows.sort([*key, "occurred_at"]).unique(key, keep="first", maintain_order=True)
-    sieve.count(counted_as, rows.height - first.height)
+    sieve.put_aside(table, counted_as, rows.height - first.height)
     return first
