@@ -46,6 +46,8 @@ MEASURES: dict[str, str] = {
     "identified": "1 where the data identify the drop-out part, else 0",
 }
 """Rows of kind `total`: bucket to meaning. Undefined ones are empty (no purchase at all, a constant expectation)."""
+PARAMETER = "parameter_"
+"""Further rows of kind `total`, one for each parameter fitted on the calibration period, such as `parameter_alpha`."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,9 +76,9 @@ def validate(core: Core, as_of: date, program: Program) -> HoldOutResult:
     `kind`: `frequency`, the mean purchases of a customer by calibration frequency (conditional on the history);
     `period`, repeat purchase days of all calibration customers, week by week from their first purchases on, expected as
     of new customers (the field's tracking plot; weeks are counted from the cut, so the first and the last may be
-    shorter); `total`, the MEASURES. No rows, a reason and a line in the log where the calibration period is shorter
-    than the hold-out or fewer than `purchases.min_repeaters` customers came back in it. TimeError for an as_of that the
-    data do not know.
+    shorter); `total`, the MEASURES and the fitted parameters. No rows, a reason and a line in the log where the
+    calibration period is shorter than the hold-out or fewer than `purchases.min_repeaters` customers came back in it.
+    TimeError for an as_of that the data do not know.
     """
     core.check_as_of(as_of)
     cut = as_of - timedelta(days=program.purchases.validation_days)
@@ -239,7 +241,7 @@ def _per_day(rows: pl.DataFrame, origin: date, days: int) -> npt.NDArray[np.int6
 
 
 def _totals(model: PurchaseModel, expected: Array, weeks: pl.DataFrame, split: _Split) -> pl.DataFrame:
-    """The MEASURES; `actual` is filled for `purchases` only."""
+    """The MEASURES and the parameters; `actual` is filled for `purchases` only."""
     actual = split.actual
     total, bought = float(actual.sum()), actual > 0
     varies = len(actual) > 1 and np.ptp(actual) > 0 and np.ptp(expected) > 0
@@ -259,13 +261,14 @@ def _totals(model: PurchaseModel, expected: Array, weeks: pl.DataFrame, split: _
         "aic": model.aic_,
         "identified": float(model.is_identified_),
     }
+    values |= {f"{PARAMETER}{name}": value for name, value in model.parameters_.items()}
     return pl.DataFrame(
         {
-            "bucket": list(MEASURES),
-            "position": range(len(MEASURES)),
-            "customers": [split.customers.height] * len(MEASURES),
-            "actual": [total if name == "purchases" else None for name in MEASURES],
-            "expected": [values[name] for name in MEASURES],
+            "bucket": list(values),
+            "position": range(len(values)),
+            "customers": [split.customers.height] * len(values),
+            "actual": [total if name == "purchases" else None for name in values],
+            "expected": list(values.values()),
         },
         schema_overrides={"actual": pl.Float64, "expected": pl.Float64},
     )
