@@ -18,13 +18,10 @@ from fiel.reports.histories import Histories, histories
 from fiel.reports.metrics import Frame
 from fiel.reports.purchase_models import PurchaseModels, purchase_models
 from fiel.reports.stake import Disagreement, Stake, disagreement, stake
-from fiel.segments.rfm import GRID, SEGMENTS, segment_cells
+from fiel.segments.rfm import GRID, NOT_YET, SEGMENTS, segment_cells
 
 DRAWN = 1_200
 """Points of the clusters' scatter."""
-
-NONE_BEFORE = "none"
-"""What a customer without a segment at the earlier date is under in the migration."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +164,7 @@ def _moves(moves: pl.DataFrame | None) -> pl.DataFrame:
     schema = {"from_segment": pl.String, "to_segment": pl.String, "customers": pl.Int64, "revenue_net": pl.Int64}
     if moves is None:
         return pl.DataFrame(schema=schema | {"share": pl.Float64})
-    order = pl.Enum([*SEGMENTS, NONE_BEFORE])
+    order = pl.Enum([*SEGMENTS, NOT_YET])
     return (
         moves.filter(pl.col("previous_as_of") == pl.col("previous_as_of").max(), pl.col("customers") > 0)
         .select(list(schema))
