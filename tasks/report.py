@@ -24,6 +24,7 @@ from fiel.version import code_version
 from tasks.artifacts import leave_link
 from tasks.context import Context, opened
 from tasks.reward import current_plan
+from tasks.segments import open_report_tables
 
 
 @task(name="report", cache_policy=NO_CACHE)
@@ -51,6 +52,8 @@ def write_report(program: str, as_of: date) -> dict[str, Any]:
             model=_model_card(context, as_of, scores),
             money=_money_card(context, core, as_of) if planned else None,
             quality=lake.read("out_quality") if lake.exists("out_quality") else None,
+            more_models=_more_models(context, as_of),
+            **open_report_tables(context, as_of),
         )
         address = lake.file_path("reports", f"{as_of}.html")
         content = render_report(data).encode()
@@ -75,21 +78,35 @@ def _source_card(context: Context, core: Core) -> SourceCard:
     )
 
 
-def _model_card(context: Context, as_of: date, scores: pl.DataFrame | None) -> ModelCard | None:
+def _more_models(context: Context, as_of: date) -> dict[str, ModelCard]:
+    """The cards of the program's further targets, by target, where there are any."""
+    if as_of not in context.lake.partitions("out_probs"):
+        return {}
+    probs = context.lake.read("out_probs", as_of)
+    found = {}
+    for target in context.main.more_targets:
+        with opened(context.main.name, target.name) as other:
+            card = _model_card(other, as_of, probs.filter(pl.col("target") == target.name), f".{target.name}")
+        if card is not None:
+            found[target.name] = card
+    return found
+
+
+def _model_card(context: Context, as_of: date, scores: pl.DataFrame | None, suffix: str = "") -> ModelCard | None:
     """The newest comparison up to `as_of`; where the scores are of another champion, what the ledger says of that one.
 
     The model that made the scores is shown, not today's champion: the report of a past date stays as it was.
     """
     fs, root = context.lake.files()
     names = [name.rsplit("/", 1)[-1] for name in (fs.ls(f"{root}/models") if fs.exists(f"{root}/models") else [])]
-    dates = sorted(name.removesuffix(".json") for name in map(str, names) if name.endswith(".json"))
+    dates = sorted(name[:10] for name in map(str, names) if name[10:] == f"{suffix}.json")
     known = [day for day in dates if day <= as_of.isoformat()]
     if not known:
         return None
-    content = context.lake.get(context.lake.file_path("models", f"{known[-1]}.json"))
+    content = context.lake.get(context.lake.file_path("models", f"{known[-1]}{suffix}.json"))
     assert content is not None, "it was listed"
     card = read_card(content)
-    rows = context.store.promotions(context.program.name)
+    rows = context.store.promotions(context.program.ledger_name)
     used = [row for row in rows if scores is None or row.to_version == scores["model_version"].first()]
     if not used or used[-1].to_version == card.version:
         return card

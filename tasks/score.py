@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from fiel.models.probs import target_probs
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -16,9 +15,11 @@ from fiel.core import Core
 from fiel.errors import NoChampionError
 from fiel.models.comparison import has_seen
 from fiel.models.labels import is_matured, outcome
+from fiel.models.probs import target_probs
 from fiel.models.quality import realised_quality
 from fiel.models.scoring import ReasonsFor, score
 from fiel.reports.tables import markdown_table
+from fiel.tables import TABLES
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
 from tasks.features import check_built
@@ -90,21 +91,31 @@ def measure_quality(program: str) -> dict[str, Any]:
     """
     with opened(program) as context:
         core = Core.open(context.lake)
-        matured = [
-            day for day in context.lake.partitions("out_scores") if is_matured(day, context.program, core.known_through)
-        ]
-        if not matured:
-            return {"cohorts": 0}
-        scores = _forecasts(context, context.lake.scan("out_scores").filter(pl.col("as_of").is_in(matured)).collect())
-        quality = realised_quality(scores, outcome(core, matured, context.program), context.program.target.name)
-        context.lake.write("out_quality", quality, context.provenance(core=core.fingerprint))
-        leave_markdown(
-            program,
-            "quality",
-            f"# {program}: realised quality\n\n" + markdown_table(quality),
-            "Earlier scores, matured",
-        )
-        return {"cohorts": quality.height}
+        found = [_realised(context, core, "out_scores")]
+    for target in context.main.more_targets:
+        with opened(program, target.name) as other:
+            found.append(_realised(other, core, "out_probs"))
+    quality = pl.concat(found)
+    if quality.is_empty():
+        return {"cohorts": 0}
+    context.lake.write("out_quality", quality, context.provenance(core=core.fingerprint))
+    text = f"# {program}: realised quality\n\n" + markdown_table(quality)
+    leave_markdown(program, "quality", text, "Earlier scores, matured")
+    return {"cohorts": quality.height}
+
+
+def _realised(context: Context, core: Core, table: str) -> pl.DataFrame:
+    """Rows of out_quality for the context's target, from the scores of `table` whose outcome is known by now."""
+    target = context.program.target.name
+    partitions = context.lake.partitions(table)
+    matured = [day for day in partitions if is_matured(day, context.program, core.known_through)]
+    if not matured:
+        return pl.DataFrame(schema=TABLES["out_quality"].declared)
+    scores = context.lake.scan(table).filter(pl.col("as_of").is_in(matured))
+    if table == "out_probs":
+        scores = scores.filter(pl.col("target") == target)
+    forecasts = _forecasts(context, scores.collect())
+    return realised_quality(forecasts, outcome(core, matured, context.program), target)
 
 
 def _forecasts(context: Context, scores: pl.DataFrame) -> pl.DataFrame:

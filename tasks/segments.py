@@ -6,10 +6,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from fiel.models.hold_out import hold_out
-from fiel.models.hold_out_log import log_hold_out
-from fiel.segments.disagreement import disagreement_summary, disagreements
-from fiel.segments.rfm_clusters import rfm_clusters
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
@@ -17,9 +13,13 @@ from prefect.logging import get_run_logger
 from fiel.core import Core
 from fiel.features.groups import GROUPS
 from fiel.features.snapshot import build_group
+from fiel.models.hold_out import hold_out
+from fiel.models.hold_out_log import log_hold_out
 from fiel.program import Program
 from fiel.reports.tables import markdown_table
+from fiel.segments.disagreement import disagreement_summary, disagreements
 from fiel.segments.rfm import rfm_moves, segment_profile
+from fiel.segments.rfm_clusters import rfm_clusters
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
 from tasks.features import check_built
