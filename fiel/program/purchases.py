@@ -13,32 +13,50 @@ class PurchaseRules(Strict):
     """What becomes of odd rows of a purchase log (source format `online_retail`): each rule by its name, each a switch.
 
     A rule that is on sets its rows aside; their number and their money are counted on the run and in the report. A rule
-    that is off keeps its rows as purchases where that is possible and says so where it is not.
+    that is off keeps its rows as lines of their invoice where that is possible; each field says what that means. The
+    rules apply in the order of the fields, and a row counts under the first that takes it out.
     """
 
     repeated_invoices: bool = Field(
-        True, description="An invoice that an earlier file or sheet holds already is counted once."
+        True,
+        description="An invoice that an earlier file or sheet (in the order of names) holds already is counted once, "
+        "as it stands there. Off: its rows are added to the invoice.",
     )
-    exact_duplicates: bool = Field(True, description="A row that repeats another of its invoice in every column.")
+    exact_duplicates: bool = Field(
+        True,
+        description="Rows that repeat another row of their invoice in every column. Off: they are lines of their own.",
+    )
     missing_customer: bool = Field(True, description="Rows without a customer. Off: they are rejects, and counted so.")
-    non_product_codes: bool = Field(True, description="Rows whose stock code is one of `codes`, or begins like one.")
+    non_product_codes: bool = Field(
+        True,
+        description="Rows whose stock code is one of `codes`, or begins like one, on purchases and cancellations. Off: "
+        "they are products.",
+    )
     codes: tuple[str, ...] = Field(
         ("POST", "DOT", "C2", "M", "D", "S", "B", "CRUK", "PADS", "BANK CHARGES", "AMAZONFEE", "ADJUST*", "TEST*",
          "DCGS*", "gift_*", "SP*"),
         description="Stock codes that are no product (postage, manual, discount, samples, bad debt, fees, test); "
         "a `*` at the end stands for anything; case does not matter.",
     )  # fmt: skip
-    zero_price: bool = Field(True, description="Rows with unit price 0: gifts, stock corrections, lost goods.")
-    negative_price: bool = Field(True, description="Rows with a unit price below 0: bad debt corrections.")
-    zero_quantity: bool = Field(True, description="Rows with quantity 0.")
+    zero_price: bool = Field(
+        True,
+        description="Rows with unit price 0: gifts, stock corrections, lost goods. Off: they are lines, and an invoice "
+        "of nothing else is a purchase worth 0.",
+    )
+    negative_price: bool = Field(
+        True, description="Rows with a unit price below 0: bad debt corrections. Off: they lower their invoice's value."
+    )
+    zero_quantity: bool = Field(True, description="Rows with quantity 0. Off: they are lines worth 0.")
     negative_without_cancellation: bool = Field(
-        True, description="Rows with a negative quantity on an invoice that is no cancellation: stock corrections."
+        True,
+        description="Rows with a negative quantity on an invoice that is no cancellation: stock corrections. Off: they "
+        "lower their invoice's value; an invoice that comes out below 0 is an operator event.",
     )
     cancellations: Literal["match", "count", "drop"] = Field(
         "match",
         description="match: a cancellation takes its purchase back, from the day of the cancellation on; where no "
-        "purchase matches, it counts against the customer's net value. count: never matched, only counted. drop: all "
-        "set aside.",
+        "purchase matches, it counts against the customer's net value. count: never matched, every cancelled line "
+        "counts against the net value. drop: all set aside.",
     )
 
 

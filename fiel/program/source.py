@@ -45,7 +45,9 @@ class Source(Strict):
     )
     kaggle: tuple[KaggleHandle, ...] = Field((), description="Kaggle data sets, resolved to a version before download.")
     path: str | None = Field(None, description="Default folder or s3:// address when no --source is given.")
-    files: tuple[str, ...] = Field(("*",), description="event_table: file names or patterns inside the source folder.")
+    files: tuple[str, ...] = Field(
+        ("*",), description="event_table, online_retail: file names or patterns inside the source folder."
+    )
     table: str | None = Field(None, description="event_table: the table's name when the file is SQLite.")
     separator: str | None = Field(
         None,
@@ -54,10 +56,16 @@ class Source(Strict):
     )
     header: tuple[str, ...] | None = Field(None, description="event_table: column names of a file without a header.")
     columns: EventColumns | None = Field(None, description="event_table: what the columns mean.")
-    time_format: str | None = Field(None, description="strptime format of the time column. None: ISO 8601.")
+    time_format: str | None = Field(
+        None,
+        description="strptime format of the time column. None: ISO 8601; online_retail also reads 12/1/2010 8:26, "
+        "where a day above 12 in the same table tells the order of day and month.",
+    )
     time_zone: TimeZone = Field("UTC", description="Time zone in which the source writes its times.")
     decimal_mark: Literal[".", ","] = Field(
-        ".", description="event_table: the decimal mark of values in text; with a comma, points are thousands marks."
+        ".",
+        description="event_table, online_retail: the decimal mark of values in text; with a comma, points are "
+        "thousands marks.",
     )
     missing_customer: Literal["reject", "drop"] = Field(
         "reject", description="Rows without a customer: counted as rejects, or set aside as expected (still counted)."

@@ -15,16 +15,16 @@ from pathlib import Path
 import polars as pl
 
 from fiel.core import Core
-from fiel.errors import ProgramError, SourceError
+from fiel.errors import ProgramError, SourceAccessError, SourceError
 from fiel.lake import Lake
-from fiel.program import Program
+from fiel.program import KaggleHandle, Program
 from fiel.settings import Settings
 from fiel.sources import event_table, kaggle, online_retail, raw, teomewhy
 from fiel.sources.files import Wanted, by_patterns, is_simulated, resolve_files
 from fiel.sources.landing import Landing, land_core
 from fiel.sources.reading import ENDINGS
 from fiel.sources.rules import Sieve
-from fiel.sources.version import SourcePart, SourceVersion
+from fiel.sources.version import KAGGLE, SourcePart, SourceVersion
 from fiel.tables import CORE_TABLES, TABLES
 from fiel.version import code_version
 
@@ -53,9 +53,12 @@ def resolve(
 ) -> SourceVersion:
     """The version that is there now. Downloads nothing: asks Kaggle for numbers, or hashes the files.
 
-    `source` (a folder, a file, s3://bucket/prefix) goes before the program's own path, and that before Kaggle.
+    `source` (a folder, a file, s3://bucket/prefix, kaggle:OWNER/DATASET) goes before the program's own path, and that
+    before its Kaggle data sets.
     """
     address = source or program.source.path
+    if address is not None and address.startswith(KAGGLE):
+        return _kaggle_version((_kaggle_data_set(program, address, settings),), patience)
     if address is not None:
         part = resolve_files(address, _wanted(program), settings)
         return SourceVersion.of((part,), is_simulated(part.address))
@@ -64,12 +67,7 @@ def resolve(
             f"program {program.name} names no source: give --source DIR (or s3://bucket/prefix), or set source.path or "
             "source.kaggle in the program file"
         )
-    return SourceVersion.of(
-        tuple(
-            SourcePart(part.name, str(kaggle.newest_version(part.handle, patience)), f"kaggle:{part.handle}")
-            for part in program.source.kaggle
-        )
-    )
+    return _kaggle_version(program.source.kaggle, patience)
 
 
 def fingerprint(program: Program, version: SourceVersion) -> str:
@@ -183,6 +181,31 @@ def ingest(
     folder = land(version, lake, patience)
     landing = read_and_normalise(program, version, folder, in_force(lake), now)
     return commit(landing, version, mark, lake, provenance)
+
+
+def _kaggle_version(data_sets: tuple[KaggleHandle, ...], patience: kaggle.Patience | None) -> SourceVersion:
+    """The newest version of these data sets: asks Kaggle for a number each."""
+    parts = [
+        SourcePart(part.name, str(kaggle.newest_version(part.handle, patience)), f"{KAGGLE}{part.handle}")
+        for part in data_sets
+    ]
+    return SourceVersion.of(tuple(parts))
+
+
+def _kaggle_data_set(program: Program, address: str, settings: Settings) -> KaggleHandle:
+    """The one data set that `--source kaggle:OWNER/DATASET` names, instead of the program's."""
+    handle = address.removeprefix(KAGGLE)
+    if settings.source_root is not None:
+        raise SourceAccessError(f"source {address} is not under FIEL_SOURCE_ROOT ({settings.source_root}): unset it")
+    if len(program.source.kaggle) > 1:
+        names = ", ".join(part.name for part in program.source.kaggle)
+        raise ProgramError(
+            f"source {address} is one data set, but program {program.name} is made of several ({names}): set "
+            "source.kaggle in the program file"
+        )
+    own = {part.handle: part for part in program.source.kaggle}
+    # Another data set has another name, because its version 3 is not the program's version 3.
+    return own.get(handle) or KaggleHandle(name=handle.replace("/", "-"), handle=handle)
 
 
 def _wanted(program: Program) -> Wanted:

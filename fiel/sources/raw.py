@@ -8,14 +8,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from fiel.errors import LakeError
+from fiel.errors import LakeError, SourceError
 from fiel.lake import Lake
 from fiel.sources import kaggle
 from fiel.sources.files import copy_part
-from fiel.sources.version import SourcePart, SourceVersion
+from fiel.sources.version import KAGGLE, SourcePart, SourceVersion
 
 MANIFEST = "_landed.json"
 """Written last into a landed folder on S3: the names and sizes of its files."""
+
+
+DATA_SET = "_data_set.txt"
+"""Written beside the versions of a Kaggle data set: which one it is."""
 
 
 def land(version: SourceVersion, lake: Lake, patience: kaggle.Patience | None = None) -> Path:
@@ -23,6 +27,7 @@ def land(version: SourceVersion, lake: Lake, patience: kaggle.Patience | None = 
     remote = lake.address.startswith("s3://")
     root = _cache_folder(lake) if remote else Path(lake.file_path("raw"))
     for part in version.parts:
+        _check_data_set(part, lake)
         folder = root / part.name / part.version
         if not folder.is_dir() and not (remote and _fetched(part, lake, folder)):
             _bring(part, folder, patience)
@@ -31,10 +36,25 @@ def land(version: SourceVersion, lake: Lake, patience: kaggle.Patience | None = 
     return root
 
 
+def _check_data_set(part: SourcePart, lake: Lake) -> None:
+    """SourceError if the lake keeps another Kaggle data set under this name: its version 3 is another version 3."""
+    if not part.is_kaggle:
+        return
+    address = lake.file_path("raw", part.name, DATA_SET)
+    known = lake.get(address)
+    if known is None:
+        lake.put(address, part.address.encode())
+    elif known.decode() != part.address:
+        raise SourceError(
+            f"source.kaggle {part.name} is now {part.address}, but the lake keeps versions of {known.decode()} under "
+            "that name: give the new data set another name in the program file"
+        )
+
+
 def _bring(part: SourcePart, folder: Path, patience: kaggle.Patience | None) -> None:
     """Put the part's files into `folder`, which appears only when it is complete."""
     if part.is_kaggle:
-        downloaded = kaggle.download(part.address.removeprefix("kaggle:"), int(part.version), patience)
+        downloaded = kaggle.download(part.address.removeprefix(KAGGLE), int(part.version), patience)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".landing-") as work:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 SIMULATED = "simulated"
 """First word of the version of made-up files."""
+KAGGLE = "kaggle:"
+"""How the address of a Kaggle data set begins."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class SourcePart:
     @property
     def is_kaggle(self) -> bool:
         """Whether the part is a Kaggle data set."""
-        return self.address.startswith("kaggle:")
+        return self.address.startswith(KAGGLE)
 
 
 @dataclass(frozen=True)

@@ -133,13 +133,16 @@ class Rewards(dy.Schema):
 
 
 class Returns(dy.Schema):
-    """What cancellations took back, one row for each cancelled line.
+    """What cancellations took back, one row for each cancelled line and each purchase that it took something of.
 
     A purchase is whole until `day`, on which its cancellation was known: an earlier as_of sees it untouched.
     """
 
     event_id = text("The cancellation, an operator event of core_events.", primary_key=True)
-    line_id = text("Line of the cancellation.", primary_key=True)
+    line_id = text(
+        "Line of the cancellation; LINE/2, LINE/3 … where it took from several purchases, or not all was found.",
+        primary_key=True,
+    )
     customer_id = text("Customer.")
     day = date("Day of the cancellation: known from here.")
     purchase_event_id = text("The purchase that was taken back; empty where none matches.", nullable=True)
@@ -184,6 +187,7 @@ class Profile(dy.Schema):
     rows = whole("Rows of the table.", "never", min=0)
     duplicate_rows = whole("Rows of the table that repeat an earlier one in every column.", "never", min=0)
     missing = whole("Empty values.", "never", min=0)
+    not_of_kind = whole("Values that are there but not of the column's kind (a text among numbers).", "never", min=0)
     distinct = whole("Distinct values.", "never", min=0)
     lowest = text("Lowest value (number, date), shortest text otherwise, as text.", "never", nullable=True)
     quartile_1 = text("First quartile (number, date).", "never", nullable=True)
