@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from fiel.actions.summary import PlanSummary
 from fiel.program import STAGES
 from flows.progress import use_progress_lines
 
@@ -61,6 +62,9 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
         f"\npoints      {plan['granted']:,} grants, {plan['rewards_points']:,} {plan['unit']} of a budget of "
         f"{plan['budget_points']:,} ({state}{invented}); {plan['held_out']:,} held out"
     )
+    at_stake = PlanSummary.model_validate(plan).at_stake_in_words
+    if at_stake:
+        OUT.print(f"            {at_stake}")
     if cycle:
         OUT.print(f"export      {cycle['manifest']}")
     OUT.print(f"report      {result['report']['report']}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
+import polars as pl
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
@@ -120,14 +121,19 @@ def current_plan(context: Context, as_of: date) -> PlanResult:
 
 def _markdown(made: PlanResult) -> str:
     found = made.summary
-    winners = made.grants.select("rank", "customer_id", "stage", "prob", "product", "points").head(20)
+    columns: list[str | pl.Expr] = ["rank", "customer_id", "stage", "prob", "product", "points"]
+    if found.at_stake is not None:
+        in_units = (pl.col("value_at_stake") / found.at_stake.scale).round(2)
+        columns.insert(4, in_units.alias(f"value at stake ({found.unit})"))
+    winners = made.grants.select(columns).head(20)
+    at_stake = f" {found.at_stake_in_words}." if found.at_stake_in_words else ""
     reasons = "\n".join(f"| {reason} | {count:,} |" for reason, count in found.by_reason.items())
     amounts = " The amounts are invented placeholders." if found.invented else ""
     return "\n\n".join(
         [
             f"# {found.program}: plan of {found.as_of}",
             f"**{found.granted:,} grants, {found.rewards_points:,} {found.unit}**; {found.held_out:,} held out; budget "
-            f"left {found.budget_left_points:,} of {found.budget_points:,} {found.unit}.{amounts}",
+            f"left {found.budget_left_points:,} of {found.budget_points:,} {found.unit}.{at_stake}{amounts}",
             found.not_payable_because or "The plan may be paid.",
             f"Digest of this plan: `{found.digest[:12]}` (pay exactly this one: `--reviewed {found.digest[:12]}`).",
             "\n".join(["| reason | customers |", "| --- | ---: |", reasons]),

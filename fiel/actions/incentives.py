@@ -213,11 +213,11 @@ def _summary(
         last_entry=history.last_entry,
         digest=plan_digest(frame),
         by=policy.by,
-        at_stake=_at_stake(frame, rewards, program.value.scale),
+        at_stake=_at_stake(frame, program.value.scale),
     )
 
 
-def _at_stake(frame: pl.DataFrame, rewards: int, scale: int) -> AtStake | None:
+def _at_stake(frame: pl.DataFrame, scale: int) -> AtStake | None:
     """The value at stake in whole smallest units, so that the sums do not depend on the order of the rows."""
     value = pl.col("value_at_stake").round().cast(pl.Int64)
     known = frame.filter(pl.col("value_at_stake").is_not_null())
@@ -228,6 +228,7 @@ def _at_stake(frame: pl.DataFrame, rewards: int, scale: int) -> AtStake | None:
         for decision in ("grant", "held_out")
     }
     granted = of_decision["grant"]
+    rewards = int(known.filter(pl.col("decision") == "grant").get_column("points").clip(lower_bound=0).sum())
     return AtStake(
         customers=known.height,
         total=int(known.select(value.sum()).item()),

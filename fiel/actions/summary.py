@@ -30,7 +30,8 @@ class AtStake(_Figures):
     """The value at stake in whole smallest units (`scale` of them make one unit): in total, and behind the grants.
 
     `total` is that of the `customers` for whom it is known, `granted` that of the granted ones, `held_out` that of the
-    held-out. `cost_share` is the worth of the rewards over `granted` (a point is one unit); empty without any.
+    held-out. `cost_share` is what the rewards of those customers are worth over `granted` (a point is one unit of value);
+    empty without any.
     """
 
     customers: int
@@ -104,9 +105,9 @@ class PlanSummary(_Figures):
             return None
         granted, total = (f"{amount / found.scale:,.0f}" for amount in (found.granted, found.total))
         share = f" ({found.granted / found.total:.1%})" if found.total else ""
-        decided = "the points follow it" if self.by == "value_at_stake" else "the points follow the score"
-        cost = "" if found.cost_share is None else f"; the rewards cost {found.cost_share:.1%} of it"
-        return f"value at stake behind the grants {granted} of {total} {self.unit}{share}, {decided}{cost}"
+        cost = "" if found.cost_share is None else f", which cost {found.cost_share:.1%} of it"
+        decided = "the value at stake" if self.by == "value_at_stake" else "the score"
+        return f"{granted} of {total} {self.unit} at stake stand behind the grants{share}{cost}; points by {decided}"
 
 
 @dataclass(frozen=True)

@@ -117,9 +117,16 @@ class TestWhatThePlanComesTo:
         assert (found.at_stake.customers, found.at_stake.total, found.at_stake.granted) == (3, 17_000, 16_000)
         assert found.at_stake.cost_share == pytest.approx(15 * 100 / 16_000)
         assert found.at_stake_in_words == (
-            "value at stake behind the grants 160 of 170 GBP (94.1%), the points follow it; the rewards cost 9.4% of it"
+            "160 of 170 GBP at stake stand behind the grants (94.1%), which cost 9.4% of it; points by the value at stake"
         )
         assert type(found).model_validate_json(found.model_dump_json()) == found
+
+    def test_by_score_the_cost_is_that_of_the_grants_whose_value_is_known(self) -> None:
+        found = make_plan({"a": 0.9, "b": 0.9}, program(), value_at_stake={"a": 1_000.0}).summary
+        assert found.rewards_points == 200
+        assert found.at_stake is not None
+        assert found.at_stake.cost_share == 0.1
+        assert str(found.at_stake_in_words).endswith("which cost 10.0% of it; points by the score")
 
     def test_without_any_value_at_stake_it_says_nothing_of_it(self) -> None:
         found = make_plan({"ana": 0.9}).summary
