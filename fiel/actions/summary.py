@@ -30,8 +30,8 @@ class AtStake(_Figures):
     """The value at stake in whole smallest units (`scale` of them make one unit): in total, and behind the grants.
 
     `total` is that of the `customers` for whom it is known, `granted` that of the granted ones, `held_out` that of the
-    held-out. `cost_share` is what the rewards of those customers are worth over `granted` (a point is one unit of value);
-    empty without any.
+    held-out. `cost_share` is what the rewards of those customers are worth over `granted` (a point is one unit of
+    value); empty without any.
     """
 
     customers: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ from fiel.actions.incentives import plan
 from fiel.actions.ledger import apply
 from fiel.actions.reasons import REASONS
 from fiel.actions.summary import PlanResult
-from fiel.errors import PlanError
+from fiel.errors import PlanError, ProgramError
 from fiel.lake import Lake
-from fiel.program import Program
+from fiel.program import Program, read_program
 from fiel.store import LedgerView, Store
 from tests.actions.factories import (
     AS_OF,
@@ -117,7 +118,8 @@ class TestWhatThePlanComesTo:
         assert (found.at_stake.customers, found.at_stake.total, found.at_stake.granted) == (3, 17_000, 16_000)
         assert found.at_stake.cost_share == pytest.approx(15 * 100 / 16_000)
         assert found.at_stake_in_words == (
-            "160 of 170 GBP at stake stand behind the grants (94.1%), which cost 9.4% of it; points by the value at stake"
+            "160 of 170 GBP at stake stand behind the grants (94.1%), which cost 9.4% of it; "
+            "points by the value at stake"
         )
         assert type(found).model_validate_json(found.model_dump_json()) == found
 
@@ -241,6 +243,14 @@ def test_a_policy_that_mixes_both_kinds_is_refused(changes: dict[str, Any], says
 def test_a_program_that_cannot_know_the_value_at_stake_is_refused(part: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         Program.model_validate(value_program().model_dump() | part)
+
+
+def test_a_program_file_with_both_kinds_is_refused_with_its_field(tmp_path: Path) -> None:
+    content = value_program().model_dump(mode="json")
+    content["incentive"]["penalties"] = True
+    (tmp_path / "club.yaml").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ProgramError, match=r"club\.yaml: field `incentive`: .*only earns rewards"):
+        read_program(tmp_path / "club.yaml")
 
 
 PEOPLE = st.dictionaries(
