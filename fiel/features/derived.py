@@ -15,6 +15,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.features.positions import with_positions
+from fiel.features.purchase_fits import purchase_fits
 from fiel.features.spans import spans_of_visits, visits, visits_in_order
 from fiel.features.totals import active_lines, day_sums, day_totals, line_sums, line_totals, merged_totals, tracks_lines
 from fiel.program import Program
@@ -42,11 +43,21 @@ DERIVED: dict[str, Callable[[Core, Program], pl.LazyFrame]] = {
     "returns": lambda core, program: core["returns"],
 }
 
+DATED: dict[str, Callable[[Core, Sequence[date], Program], pl.LazyFrame]] = {"purchase_fits": purchase_fits}
+"""Derived frames that hold rows for each as_of: what was known before it, whatever else is computed beside it."""
+
+
+def dated(core: Core, name: str, as_of_dates: Sequence[date], program: Program) -> pl.LazyFrame:
+    """The rows of `as_of_dates` of the dated frame `name` (a key of `DATED`) of `core`."""
+    if name in core.tables:
+        return core.tables[name].filter(pl.col("as_of").is_in(list(as_of_dates)))
+    return DATED[name](core, as_of_dates, program)
+
 
 def prepared(
-    core: Core, as_of_dates: Sequence[date], program: Program, needs: Collection[str] = tuple(DERIVED)
+    core: Core, as_of_dates: Sequence[date], program: Program, needs: Collection[str] = (*DERIVED, *DATED)
 ) -> tuple[Core, pl.Series]:
-    """`core` with what features read (`needs`, keys of DERIVED) in memory, and the customer ids in order.
+    """`core` with what features read (`needs`, keys of DERIVED and DATED) in memory, and the customer ids in order.
 
     In the prepared core `customer_id` is the position (UInt32) in that series, and nothing at or after the newest
     as_of is left. `ids.gather(position)` gives the id back. It serves these `as_of_dates` and no others: days that
@@ -71,7 +82,10 @@ def prepared(
     for name in needs:
         if name == "line_totals" and not tracks_lines(program):
             continue
-        frame = made[name]() if name in made else DERIVED[name](found, program)
+        if name in DATED:
+            frame = DATED[name](found, as_of_dates, program)
+        else:
+            frame = made[name]() if name in made else DERIVED[name](found, program)
         tables[name] = frame.collect(engine="streaming").lazy()
     return found, ids
 

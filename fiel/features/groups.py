@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
 
 from fiel.core import Core
 from fiel.errors import ProgramError
-from fiel.features import activity, calendar, courses, life_cycle, rfm
+from fiel.features import activity, calendar, courses, life_cycle, purchase, rfm
 from fiel.program import Program
 
 
@@ -19,7 +19,8 @@ class Group:
     """A feature group: its name in program files, its table, and the function that builds it.
 
     `needs` are the frames of `fiel/features/derived.py` that it reads; `per_customer` is False where a row holds for
-    every customer of its as_of (key as_of alone).
+    every customer of its as_of (key as_of alone). `side_tables` are tables that are kept beside the features (the
+    parameters of what was fitted), each with the dated frame that it is made of.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Group:
     build: Callable[[Core, Sequence[date], Program], pl.LazyFrame]
     needs: tuple[str, ...] = ()
     per_customer: bool = True
+    side_tables: Mapping[str, str] = field(default_factory=dict)
 
 
 GROUPS: dict[str, Group] = {
@@ -37,6 +39,13 @@ GROUPS: dict[str, Group] = {
         Group("courses", "feat_courses", courses.build),
         Group("calendar", "feat_calendar", calendar.build, per_customer=False),
         Group("rfm", "feat_rfm", rfm.build, needs=("returns",)),
+        Group(
+            "purchase",
+            "feat_purchase",
+            purchase.build,
+            needs=("returns", "purchase_fits"),
+            side_tables={"feat_purchase_fits": "purchase_fits"},
+        ),
     )
 }
 

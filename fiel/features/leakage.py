@@ -14,6 +14,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import TimeError
+from fiel.features.derived import dated
 from fiel.features.groups import GROUPS, Group
 from fiel.features.rewrites import cut_core, relanded_core, rewritten_core, sampled
 from fiel.features.snapshot import build_snapshots
@@ -29,6 +30,9 @@ REWRITES: dict[str, Callable[[Core, date, Program], Core]] = {
     "everything from as_of on deleted": cut_core,
     "everything from as_of on rewritten": rewritten_core,
 }
+_KEYS = ("customer_id", "as_of", "model", "parameter")
+"""What a row of features, or of what was fitted for them, is known by."""
+
 ROWS = "(rows)"
 """Stands for a feature where a row itself appears or goes."""
 
@@ -133,11 +137,14 @@ def verify_leakage(
 def _features(
     core: Core, as_of_dates: Sequence[date], program: Program, groups: Mapping[str, Group]
 ) -> dict[str, pl.DataFrame]:
-    """Rows of each group for all dates, and under `snapshot` the snapshots, by the way that serves the models."""
-    built = pl.collect_all([group.build(core, as_of_dates, program) for group in groups.values()], engine="streaming")
+    """Rows of each group and of its side tables for all dates, and under `snapshot` the snapshots that serve models."""
+    frames = {name: group.build(core, as_of_dates, program) for name, group in groups.items()}
+    for group in groups.values():
+        frames |= {table: dated(core, name, as_of_dates, program) for table, name in group.side_tables.items()}
+    built = pl.collect_all(list(frames.values()), engine="streaming")
     reached = [as_of for as_of in as_of_dates if as_of <= core.known_through + timedelta(days=1)]
     snapshots = [tables["feat_snapshot"] for _, tables in build_snapshots(core, reached, program)]
-    return dict(zip(groups, built, strict=True)) | {"snapshot": pl.concat(snapshots, how="diagonal")}
+    return dict(zip(frames, built, strict=True)) | {"snapshot": pl.concat(snapshots, how="diagonal")}
 
 
 def _at(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -145,12 +152,12 @@ def _at(frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
 
 
 def _feature_names(frame: pl.DataFrame) -> list[str]:
-    return [name for name in frame.columns if name not in ("customer_id", "as_of")]
+    return [name for name in frame.columns if name not in _KEYS]
 
 
 def _moved(before: pl.DataFrame, after: pl.DataFrame, as_of: date, rewrite: str) -> list[Moved]:
     """Features whose values differ. A column that one side lacks counts as empty there."""
-    key = [name for name in ("customer_id", "as_of") if name in before.columns]
+    key = [name for name in _KEYS if name in before.columns]
     names = list(dict.fromkeys(_feature_names(before) + _feature_names(after)))
     both = _with_all(before, names).join(
         _with_all(after, names), on=key, how="full", coalesce=True, suffix="_after", maintain_order="left"

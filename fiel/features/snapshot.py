@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.core import Core
-from fiel.features.derived import derived, prepared
+from fiel.features.derived import dated, derived, prepared
 from fiel.features.groups import GROUPS, Group, groups_of
 from fiel.features.spans import latest_visits, stage_expr
 from fiel.program import Program
@@ -38,7 +38,7 @@ def snapshot(
 def build_snapshots(
     core: Core, as_of_dates: Sequence[date], program: Program
 ) -> Iterator[tuple[date, dict[str, pl.DataFrame]]]:
-    """Yield each as_of, in order of time, with its feature tables by table name, `feat_snapshot` last.
+    """Yield each as_of, in order of time, with its feature tables by table name: groups, side tables, `feat_snapshot`.
 
     Each frame holds the rows of that as_of, sorted by its key, in the declared schema. TimeError, before anything is
     yielded, if the data do not reach an as_of. What several dates need is derived once; as many dates are computed
@@ -47,6 +47,9 @@ def build_snapshots(
     groups = groups_of(program)
     for dates, ready, ids, built in _chunks(core, as_of_dates, program, groups, ("visits", "first_live_days")):
         tables = {GROUPS[name].table: frame for name, frame in built.items()}
+        for group in groups:
+            for table, name in group.side_tables.items():
+                tables[table] = dated(ready, name, dates, program).collect()
         lazy = {name: frame.lazy() for name, frame in built.items()}
         tables["feat_snapshot"] = snapshot(lazy, ready, dates, program).collect(engine="streaming")
         for as_of in dates:

@@ -117,7 +117,10 @@ class Purchase(_Feature):
 
 
 class PurchaseFits(dy.Schema):
-    """Parameters of the purchase models, one row for each as_of, model and parameter, fitted on days before as_of."""
+    """Parameters of the purchase models, one row for each as_of, model and parameter, fitted on days before as_of.
+
+    alpha is in `time_unit`, v (gamma_gamma) in the program's unit of value; the others have no unit.
+    """
 
     as_of = date("Exclusive date.", "derived", primary_key=True)
     model = text("bg_nbd, mbg_nbd, pooled or gamma_gamma.", "derived", primary_key=True)
@@ -130,7 +133,8 @@ class PurchaseFits(dy.Schema):
     log_likelihood = number("Log likelihood.", nullable=True)
     aic = number("Akaike's information criterion.", nullable=True)
     is_identified = flag(
-        "Whether the drop-out part is identified (always true for gamma_gamma once fitted).", "derived"
+        "Whether the data identify the drop-out part (of gamma_gamma: the parameters); false where not fitted.",
+        "derived",
     )
     is_used = flag("Whether this model's numbers are the features.", "derived")
     note = text("Why not identified, not fitted or not used; else empty.", "derived")

@@ -18,7 +18,10 @@ from fiel.program import Program, read_program
 
 from .frames import FAR, ROOT, core_of, event, on, table
 
-RETAIL = read_program(ROOT / "deployments" / "programs" / "retail.yaml")
+RETAIL = Program.model_validate(
+    read_program(ROOT / "deployments" / "programs" / "retail.yaml").model_dump() | {"incentive": {}}
+)
+"""The retail program without its policy, so that any feature groups may be asked for."""
 
 Return = tuple[str, int, int | None, int]
 """Customer, day of the return, day of the purchase that it takes back (None: unmatched), value."""
@@ -30,13 +33,17 @@ def retail(**changes: Any) -> Program:
 
 
 def shop(purchases: Mapping[str, Mapping[int, int]], returns: Sequence[Return] = (), known_through: date = FAR) -> Core:
-    """A core with one invoice at noon of each given day, worth so much, and these returns."""
+    """A core with one invoice at noon of each given day, worth so much, and these returns (operator events)."""
     bought = [
         event(customer, f"{on(day)} 12:00", value, event_id=f"{customer}-{day}", origin="shop")
         for customer, days in purchases.items()
         for day, value in days.items()
     ]
-    return core_of(bought, known_through, RETAIL, returns=returned(returns))
+    cancelled = [
+        event(customer, f"{on(day)} 13:00", -value, event_id=f"C{number}", origin="shop", is_operator=True)
+        for number, (customer, day, _, value) in enumerate(returns)
+    ]
+    return core_of(bought + cancelled, known_through, RETAIL, returns=returned(returns))
 
 
 def returned(returns: Sequence[Return]) -> pl.DataFrame:
@@ -87,4 +94,4 @@ def random_shop(seed: int, customers: int = 300, days: int = 300, returning: boo
             day += 1 + int(rng.exponential(1 / max(rate, 1e-3)))
     if returning:
         returns.append(("nobody", 5, None, 999))
-    return shop(purchases, returns, on(days - 1))
+    return shop(purchases, [found for found in returns if found[1] < days], on(days - 1))

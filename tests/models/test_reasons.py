@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiel.features.snapshot import model_features
@@ -72,6 +72,7 @@ def test_every_phrase_belongs_to_a_column() -> None:
     assert [phrase.column for phrase in PHRASES if not any(phrase.match(name) for name in usable)] == []
 
 
+@settings(deadline=None)
 @given(value=st.one_of(st.none(), st.integers(0, 10**9)), raises=st.booleans())
 def test_no_value_leaves_a_hole_in_a_sentence(value: int | None, raises: bool) -> None:
     for column, dtype in columns_of(PROGRAM).items():

@@ -1,4 +1,4 @@
-"""Every feature again, in plain SQL (DuckDB), written from DOMAIN.md section 1 and sharing no code with Fiel."""
+"""Every feature again, in plain SQL (DuckDB), written from DOMAIN.md sections 1 and 5, sharing no code with Fiel."""
 
 from __future__ import annotations
 
@@ -74,3 +74,15 @@ def independent_features(core: Mapping[str, pl.DataFrame], as_of_dates: Sequence
             ).pivot("course_slug", index=KEY, values="share")
             wide = wide.join(by_course, on=KEY, how="left", validate="1:1")
         return wide.join(table("calendar"), on="as_of", how="left", validate="m:1").sort(KEY)
+
+
+def independent_purchases(core: Mapping[str, pl.DataFrame], as_of_dates: Sequence[date]) -> pl.DataFrame:
+    """RFM and purchase histories of every customer with an active day before as_of, with a row for each as_of."""
+    with duckdb.connect() as database:
+        database.execute("set timezone = 'UTC'")
+        for name in ("events", "returns"):
+            database.register(name, core[name])
+        database.register("dates", pl.DataFrame({"as_of": list(as_of_dates)}, schema={"as_of": pl.Date}))
+        database.execute((HERE / "purchases.sql").read_text(encoding="utf-8"))
+        rfm, histories = (database.table(name).pl() for name in ("rfm", "histories"))
+        return rfm.join(histories, on=KEY, how="left", validate="1:1").sort(KEY)
