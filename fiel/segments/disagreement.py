@@ -21,7 +21,7 @@ STAYS_FROM = 0.5
 """A probability from here on says stays: more likely than not."""
 
 SAME_WITHIN = 1e-6
-"""p(alive) that differs by no more than this over all customers ranks nobody."""
+"""p(alive) that differs by no more than this over all customers tells nobody apart."""
 
 VOICES = ("stage_says_stays", "alive_says_stays", "model_says_stays")
 """The columns of the three opinions."""
@@ -33,19 +33,21 @@ def disagreements(snapshot: pl.DataFrame, scores: pl.DataFrame, program: Program
     """The customers with a probability on whom the opinions differ (out_disagreements), the most money first.
 
     `snapshot` holds feat_snapshot rows and `scores` out_scores rows of one as_of. One row for each customer in the
-    model's population whose known opinions are not all the same; p(alive) has none where there is no purchase model
-    (the snapshot of a program without the group `purchase`, too few repeat purchases, no purchase that stands).
-    Order: value at stake, those without one last, then customer.
+    model's population whose known opinions are not all the same. p(alive) is no opinion where there is no purchase
+    model (the snapshot of a program without the group `purchase`, too few repeat purchases, no purchase that stands),
+    nor where it is the same for all customers of the snapshot: a model without drop-out would contradict everybody who
+    is leaving. Order: value at stake, those without one last, then customer.
     """
     has_alive = "purchase" in program.features.groups and "purchase_alive_prob" in snapshot.columns
     alive = pl.col("purchase_alive_prob") if has_alive else pl.lit(None, pl.Float64)
     opinions = snapshot.select("customer_id", alive_prob=alive)
+    speaks = not _same_for_all(opinions["alive_prob"])
     return (
         scores.filter(pl.col("prob").is_not_null())
         .join(opinions, on="customer_id", how="left")
         .with_columns(
             stage_says_stays=pl.col("stage").is_in(ACTIVE_STAGES),
-            alive_says_stays=pl.col("alive_prob") >= STAYS_FROM,
+            alive_says_stays=pl.when(speaks).then(pl.col("alive_prob") >= STAYS_FROM),
             model_says_stays=pl.col("prob") >= STAYS_FROM,
         )
         .filter(pl.any_horizontal(VOICES) & ~pl.all_horizontal(pl.col(VOICES).fill_null(True)))
@@ -109,7 +111,7 @@ def alive_statement(alive_prob: pl.Series) -> str:
         return "No purchase model could be fitted, so there is no p(alive): only stage and classifier speak."
     low, high = float(known.min()), float(known.max())  # type: ignore[arg-type]
     customers = f"{len(known):,} customer{'s' if len(known) != 1 else ''}"
-    if high - low <= SAME_WITHIN:
+    if _same_for_all(known):
         reason = "the purchase model finds no drop-out, so " if low >= 1 - SAME_WITHIN else "so "
         return f"p(alive) is {low:.3f} for all {customers}: {reason}p(alive) says nothing here."
     if low >= STAYS_FROM:
@@ -117,3 +119,9 @@ def alive_statement(alive_prob: pl.Series) -> str:
     if high < STAYS_FROM:
         return f"p(alive) is {high:.3f} or less for all {customers}: it takes everybody for one who leaves."
     return ""
+
+
+def _same_for_all(alive_prob: pl.Series) -> bool:
+    """Whether there are customers to tell apart and p(alive) does not."""
+    known = alive_prob.drop_nulls()
+    return len(known) > 1 and float(known.max()) - float(known.min()) <= SAME_WITHIN  # type: ignore[arg-type]

@@ -124,9 +124,11 @@ def _names(found: pl.DataFrame, clustered: pl.DataFrame) -> list[str]:
     facts = list(middles.select("median_days_since_last", "median_purchase_days", "cluster").iter_rows())
 
     def words(row: int, finer: bool) -> str:
-        _, purchase_days, _ = facts[row]
-        often = {0.0: "none in the window", 1.0: "once"}.get(purchase_days) or _word(frequency[row], _FREQUENCY, finer)
-        return f"{_word(recency[row], _RECENCY, finer)}, {often}, {_word(value[row], _VALUE, finer)}"
+        since, purchase_days = _word(recency[row], _RECENCY, finer), facts[row][1]
+        if purchase_days == 0:
+            return f"{since}, nothing in the window"
+        often = "once" if purchase_days == 1 else _word(frequency[row], _FREQUENCY, finer)
+        return f"{since}, {often}, {_word(value[row], _VALUE, finer)}"
 
     rows = range(middles.height)
     names = [words(row, finer=False) for row in rows]

@@ -134,7 +134,11 @@ class Disagreements(dy.Schema):
     alive_prob = number("p(alive) of the purchase model.", nullable=True, min=0, max=1)
     prob = number("Probability of the classifier.", min=0, max=1)
     stage_says_stays = flag("The stage is an active one.", "derived")
-    alive_says_stays = flag("p(alive) is at least one half; empty without a model.", "derived", nullable=True)
+    alive_says_stays = flag(
+        "p(alive) is at least one half; empty without a model, or where p(alive) is the same for all customers.",
+        "derived",
+        nullable=True,
+    )
     model_says_stays = flag("The classifier's probability is at least one half.", "derived")
     value_at_stake = number("Value at stake.", unit="value", nullable=True, min=0)
 

@@ -20,15 +20,17 @@ Row = tuple[str, str, float | None, float | None, float | None]
 """Customer, stage, p(alive), probability, value at stake."""
 
 
-def tables(*rows: Row) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Snapshot and scores of these customers."""
+def tables(*rows: Row, alive_of_others: float | None = 0.2468) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Snapshot and scores of these customers; the snapshot also holds one outside the population."""
     types: dict[str, Any] = {"customer_id": pl.String, "stage": pl.String}
     frame = pl.DataFrame(
         list(rows),
         schema=types | dict.fromkeys(["purchase_alive_prob", "prob", "value_at_stake"], pl.Float64),
         orient="row",
     ).with_columns(as_of=pl.lit(AS_OF))
-    return frame.select("customer_id", "as_of", "purchase_alive_prob"), frame.drop("purchase_alive_prob")
+    others = pl.DataFrame({"customer_id": ["other"], "as_of": [AS_OF], "purchase_alive_prob": [alive_of_others]})
+    snapshot = pl.concat([frame.select(others.columns), others], how="vertical_relaxed")
+    return snapshot, frame.drop("purchase_alive_prob")
 
 
 def listed(*rows: Row) -> list[str]:
@@ -71,6 +73,13 @@ def test_without_the_purchase_group_stage_and_classifier_speak() -> None:
     assert found.select("customer_id", "alive_prob", "alive_says_stays").rows() == [("ana", None, None)]
 
 
+def test_a_p_alive_that_is_the_same_for_all_is_no_opinion() -> None:
+    rows: list[Row] = [("ana", "zumbi", 1.0, 0.1, 9.0), ("bia", "fiel", 1.0, 0.1, 5.0)]
+    found = disagreements(*tables(*rows, alive_of_others=1.0), RETAIL)
+    assert found.select("customer_id", "alive_prob", "alive_says_stays").rows() == [("bia", 1.0, None)]
+    assert listed(*rows) == ["ana", "bia"]
+
+
 def test_the_table_is_as_declared_also_without_rows() -> None:
     table = TABLES["out_disagreements"]
     for rows in ([("ana", "fiel", 0.9, 0.1, 3.0)], []):
@@ -107,6 +116,7 @@ def test_the_summary_of_no_disagreement_is_empty() -> None:
         ([1.0, 1.0, None], "p(alive) is 1.000 for all 2 customers: the purchase model finds no drop-out"),
         ([0.4, 0.4], "p(alive) is 0.400 for all 2 customers: so p(alive) says nothing"),
         ([0.61, 0.99], "p(alive) is 0.610 or more for all 2 customers"),
+        ([0.9], "p(alive) is 0.900 or more for all 1 customer:"),
         ([0.1, 0.3], "p(alive) is 0.300 or less for all 2 customers"),
         ([None], "No purchase model could be fitted"),
         ([], "No purchase model could be fitted"),

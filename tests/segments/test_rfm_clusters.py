@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,15 @@ def test_a_negative_net_value_is_nothing_and_not_an_error() -> None:
     assert profiles["median_revenue_net"].to_list()[-1] == -900
 
 
+def test_customers_whose_purchases_all_lie_before_the_window_are_called_that() -> None:
+    frame = people()
+    old = pl.col("customer_id").str.starts_with("gone")
+    nothing = [pl.when(old).then(0).otherwise(name).alias(name) for name in ("purchase_days_d365", "revenue_net_d365")]
+    days = pl.when(old).then(pl.col("days_since_last") + 400).otherwise("days_since_last").alias("days_since_last")
+    _, profiles = rfm_clusters(frame.with_columns(*nothing, days), program())
+    assert profiles["cluster_name"].to_list()[-1] == "long ago, nothing in the window"
+
+
 @pytest.mark.parametrize("k", range(2, 11))
 def test_no_two_clusters_have_one_name(k: int) -> None:
     _, profiles = rfm_clusters(people(without=2), program(k, k, 2))
@@ -182,3 +192,37 @@ def test_nobody_is_two_empty_tables() -> None:
     assert profiles.is_empty()
     TABLES["out_segments"].check(segments.schema)
     TABLES["out_cluster_profiles"].check(profiles.schema)
+
+
+@pytest.mark.real_data
+def test_the_real_customers_fall_into_stable_clusters_that_a_person_can_name(real_data: Path) -> None:
+    """Purchases counted here by hand from the file: whole invoices, cancellations only in the money."""
+    rows = (
+        pl.scan_parquet(real_data / "online_retail" / "online_retail.parquet")
+        .filter(pl.col("CustomerID").is_not_null(), pl.col("UnitPrice") > 0, pl.col("InvoiceDate").dt.date() < AS_OF)
+        .with_columns(
+            day=pl.col("InvoiceDate").dt.date(),
+            pence=(pl.col("Quantity") * pl.col("UnitPrice") * 100).round().cast(pl.Int64),
+            bought=~pl.col("InvoiceNo").cast(pl.String).str.starts_with("C"),
+        )
+    )
+    day = pl.col("day").filter("bought")
+    frame = (
+        rows.group_by(customer_id=pl.col("CustomerID").cast(pl.String))
+        .agg(
+            days_since_last=(pl.lit(AS_OF) - day.max()).dt.total_days(),
+            purchase_days_d365=day.n_unique().cast(pl.Int64),
+            revenue_net_d365=pl.col("pence").sum(),
+        )
+        .with_columns(as_of=pl.lit(AS_OF), rfm_segment=pl.lit("lost"))
+        .collect()
+    )
+    _, profiles = rfm_clusters(frame, program(bootstraps=10))
+    buyers = profiles.filter(pl.col("cluster_name") != WITHOUT)
+    assert (buyers["k"][0], buyers["cluster_name"][0], buyers["cluster_name"][-1]) == (
+        4,
+        "recent, frequent, high value",
+        "long ago, once, low value",
+    )
+    assert buyers["ari_low"][0] > 0.75
+    assert buyers["revenue_share"][0] > 3 * buyers["share"][0]
