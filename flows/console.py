@@ -54,7 +54,10 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
     for stage in STAGES:
         table.add_row(stage, f"{stages.get(stage, 0):,}")
     OUT.print(table)
+    _show_segments(result["segments"], result["purchase_models"])
     _show_model(result["promotion"])
+    for target, further in result["further_targets"].items():
+        OUT.print(f"{target:<11} version {further['champion']}: {further['reason']}")
     plan, cycle = result["plan"]["plan"], result["cycle"]
     state = "paid" if cycle else f"planned, not paid: {plan['not_payable_because'] or 'asked for the plan only'}"
     invented = ", invented amounts" if plan["invented"] else ""
@@ -71,14 +74,25 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
     OUT.print(f"MLflow run  {result['train']['run']} ({result['train']['uri']})")
 
 
+def _show_segments(segments: Mapping[str, Any], purchase_models: Mapping[str, Any]) -> None:
+    if segments:
+        named = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in segments["segments"].items())
+        OUT.print(f"\nsegments    {named}")
+    if purchase_models:
+        used = ", ".join(purchase_models["used"]) or "none could be fitted"
+        OUT.print(f"purchases   models in use: {used}")
+
+
 def _show_model(promotion: Mapping[str, Any]) -> None:
     metrics = promotion.get("metrics") or {}
     if "challenger" in metrics:
         table = Table("out of time", "AUC", "log loss", box=None, pad_edge=False)
         for column in table.columns[1:]:
             column.justify = "right"
-        for name in ("challenger", "champion", "stage_rule"):
-            found = metrics[name]
+        for name in ("challenger", "champion", "stage_rule", "purchase_model"):
+            found = metrics.get(name)
+            if not found:
+                continue
             table.add_row(name.replace("_", " "), f"{found['auc']:.3f}", f"{found['log_loss']:.3f}")
         OUT.print()
         OUT.print(table)

@@ -25,6 +25,10 @@ from tasks.context import Context, opened
 from tasks.features import check_built
 
 
+_TOLD = ("bias_share", "mae", "correlation", "auc_purchase")
+"""Measures of the hold-out that a run says in its log; all of them are in the table and in MLflow."""
+
+
 @task(name="segments", cache_policy=NO_CACHE)
 def build_segments(program: str, as_of: date) -> dict[str, Any]:
     """Segments, clusters and migration of one as_of; nothing for a program without the group rfm."""
@@ -52,7 +56,7 @@ def build_segments(program: str, as_of: date) -> dict[str, Any]:
         }
 
 
-@task(name="validate purchase models", cache_policy=NO_CACHE)
+@task(name="hold-out", cache_policy=NO_CACHE)
 def validate_purchase_models(program: str, as_of: date) -> dict[str, Any]:
     """The purchase models against a hold-out before `as_of`, in the lake and in MLflow."""
     with opened(program) as context:
@@ -66,7 +70,8 @@ def validate_purchase_models(program: str, as_of: date) -> dict[str, Any]:
         measures = _measures(found)
         log = get_run_logger()
         for model, values in measures.items():
-            log.info("%s: %s", model, ", ".join(f"{name} {value:.3g}" for name, value in values.items()))
+            told = {name: values[name] for name in _TOLD if name in values}
+            log.info("%s: %s", model, ", ".join(f"{name} {value:.3f}" for name, value in told.items()))
         run = log_hold_out(context.settings, context.program, as_of, found, fits)
         leave_markdown(program, "purchase-models", _models_markdown(program, as_of, fits, found), "Fits and hold-out")
         used = fits.filter("is_used")["model"].unique().sort().to_list()
