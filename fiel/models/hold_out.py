@@ -17,17 +17,16 @@ import numpy.typing as npt
 import polars as pl
 
 from fiel.core import Core
-from fiel.estimators import BGNBD, MBGNBD, PooledBGNBD
 from fiel.estimators.btyd import PurchaseModel
 from fiel.features.arithmetic import days_between
 from fiel.features.purchase_days import purchase_days, purchase_summary
+from fiel.features.purchase_fits import DAYS, MODELS
 from fiel.models.metrics import auc
 from fiel.program import Program
 from fiel.tables import TABLES
 
 Array = npt.NDArray[np.float64]
 
-MODELS: tuple[type[PurchaseModel], ...] = (BGNBD, MBGNBD, PooledBGNBD)
 OPEN_BUCKET = 7
 """Calibration frequencies from this on are one bucket, `7+`."""
 WEEK = timedelta(days=7)
@@ -89,7 +88,7 @@ def validate(core: Core, as_of: date, program: Program) -> HoldOutResult:
         return HoldOutResult(as_of, cut, _table([], as_of, cut), {}, reason)
     split = _split(core, customers, cut, as_of, program)
     fits, parts = {}, []
-    for kind in MODELS:
+    for kind in MODELS.values():
         model = kind(program.purchases.time_unit).fit(*split.history)
         fits[model.name] = model
         expected = model.expected_purchases(split.horizon, *split.history)
@@ -124,7 +123,7 @@ class _Split:
 
 
 def _split(core: Core, customers: pl.DataFrame, cut: date, as_of: date, program: Program) -> _Split:
-    unit = 7.0 if program.purchases.time_unit == "weeks" else 1.0
+    unit = float(DAYS[program.purchases.time_unit])
     frequency, recency, age = (
         customers.get_column(name).to_numpy().astype(np.float64) for name in ("frequency", "recency_days", "age_days")
     )

@@ -146,8 +146,9 @@ class Disagreements(dy.Schema):
 class HoldOut(dy.Schema):
     """Purchase models against a hold-out: fitted before `calibrated_until`, actual and expected repeat purchases after.
 
-    `kind`: `frequency` (`bucket` = calibration frequency, the last one open: `7+`), `period` (`bucket` = week of the
-    hold-out: purchases of the week and so far) and `total` (error measures, bucket = measure, value in `expected`).
+    `kind`: `frequency` (`bucket` = calibration frequency, the last one open: `7+`), `period` (`bucket` = first day of a
+    week, from the first purchases to `as_of`: purchases of the week and so far) and `total` (`bucket` = measure, or
+    `parameter_NAME` of the fit; the value in `expected`).
     """
 
     as_of = date("Exclusive date, the end of the hold-out.", "derived", primary_key=True)
