@@ -73,7 +73,7 @@ def _grid(a: float, c: Array, decade: int) -> tuple[Array, Array]:
     size = 64 + 12 * min(decade, 8)
     width = np.minimum(1.0, np.sqrt(1 / a + 1 / c))
     mode = np.log(a) - np.log(c)
-    lowest = mode - 9 * width - 40 / a
+    lowest = mode - 9 * width - np.log1p(40 / c) - 40 / a
     highest = mode + 9 * width + np.log1p(40 / a) + 40 / c
     right = np.log(np.maximum(a, 1.0)) - np.log(np.maximum(c, 1.0)) + width
     left = np.maximum(np.minimum(-decade * _LOG10, right - 2 * width), lowest)
@@ -86,4 +86,7 @@ def _grid(a: float, c: Array, decade: int) -> tuple[Array, Array]:
     log_p, log_q = -np.logaddexp(0, -s), -np.logaddexp(0, s)
     density = a * log_p + c * log_q
     weight = np.exp(density - density.max(axis=0)) * (1 + up + down)
-    return np.exp(log_p), weight / weight.sum(axis=0)
+    total = np.zeros(c.shape)
+    for row in weight:  # in this order for any number of columns: a customer's numbers do not depend on the others
+        total += row
+    return np.exp(log_p), weight / total

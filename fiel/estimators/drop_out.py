@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.special import digamma, expit, gammaln, logit, polygamma
+from scipy.special import expit, logit
 
 from fiel.estimators.beta_mean import beta_mean
 from fiel.estimators.inputs import Array
+from fiel.estimators.rising import LONGEST_SUM, rising, sums_until
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class BetaDropOut:
 
     names: tuple[str, ...] = ("a", "b")
     lower: tuple[float, ...] = (float(np.log(1e-5)),) * 2
-    upper: tuple[float, ...] = (float(np.log(1e5)),) * 2
+    upper: tuple[float, ...] = (float(np.log(1e4)),) * 2
 
     def natural(self, free: Array) -> Array:
         """a, b."""
@@ -79,14 +80,10 @@ class BetaDropOut:
     def survival(self, chances: Array, natural: Array) -> Terms:
         """Of a Beta mixture: log B(a, b + n) - log B(a, b)."""
         a, b = natural
-        n = chances
-        value = _log_rising(b, n) - _log_rising(a + b, n)
-        both, own = _digamma_rising(a + b, n), _digamma_rising(b, n)
-        both2, own2 = _trigamma_rising(a + b, n), _trigamma_rising(b, n)
-        in_a, in_b = -both, own - both
+        value, in_a, in_b, in_aa, in_ab, in_bb = _beta_survival(float(a), float(b), chances)
         hessian = np.array([
-            [-both2 * a * a + in_a * a, -both2 * a * b],
-            [-both2 * a * b, (own2 - both2) * b * b + in_b * b],
+            [in_aa * a * a + in_a * a, in_ab * a * b],
+            [in_ab * a * b, in_bb * b * b + in_b * b],
         ])  # fmt: skip
         return Terms(value, np.array([in_a * a, in_b * b]), hessian)
 
@@ -148,16 +145,14 @@ class CommonDropOut:
         return found
 
 
-def _log_rising(base: float, n: Array) -> Array:
-    found: Array = gammaln(base + n) - gammaln(base)
-    return found
-
-
-def _digamma_rising(base: float, n: Array) -> Array:
-    found: Array = digamma(base + n) - digamma(base)
-    return found
-
-
-def _trigamma_rising(base: float, n: Array) -> Array:
-    found: Array = polygamma(1, base + n) - polygamma(1, base)
-    return found
+def _beta_survival(a: float, b: float, chances: Array) -> list[Array]:
+    """Log of the product of (b + j) / (a + b + j) over j < n, and its derivatives: a, b, aa, ab, bb."""
+    if chances.max(initial=0.0) <= LONGEST_SUM:
+        j = np.arange(chances.max(initial=0.0))
+        one, both = 1 / (b + j), 1 / (a + b + j)
+        square = both * both
+        terms = (-np.log1p(a * one), -both, a * one * both, square, square, square - one * one)
+        return [sums_until(term, chances) for term in terms]
+    value, in_b, in_bb = rising(b, chances)
+    value_sum, in_sum, in_sum2 = rising(a + b, chances)
+    return [value - value_sum, -in_sum, in_b - in_sum, -in_sum2, -in_sum2, in_bb - in_sum2]

@@ -15,7 +15,8 @@ from fiel.estimators.patterns import Patterns
 
 # Purchase rate: log r and log alpha, alpha in units of the mean T.
 _RATE_LOWER, _RATE_UPPER = np.log([1e-4, 1e-6]), np.log([1e4, 1e6])
-_BETA_STARTS = ((1.0, 4.0), (0.2, 1.0), (0.5, 20.0))
+_RATE_STARTS = (0.5, 0.2, 2.0, 0.1)
+_BETA_STARTS = ((1.0, 3.0), (0.2, 1.0), (0.5, 20.0), (0.05, 0.05))
 _COMMON_STARTS = (0.05, 0.4)
 _SAMPLE = 20_000  # patterns on which the starts are tried, when there are more
 _NEAR_BOUND = 2.0  # factor
@@ -48,12 +49,12 @@ def fit_patterns(patterns: Patterns, drop_out: DropOut, first_counts: bool) -> F
     unit = observed / patterns.customers
     scaled = patterns.scaled(unit)
     pace = repeats / patterns.customers  # purchases for each unit of time
-    found = _best(scaled, drop_out, first_counts, pace)
+    found = _best(scaled, drop_out, first_counts, _starts(drop_out, pace))
     parameters, errors = _natural(found, drop_out, unit, patterns.customers)
     log_likelihood = found.value * patterns.customers - repeats * float(np.log(unit))
     note = ""
     if isinstance(drop_out, BetaDropOut):
-        common = _best(scaled, CommonDropOut(), first_counts, pace, found)
+        common = _best(scaled, CommonDropOut(), first_counts, _starts_near(found))
         ratio = 2 * patterns.customers * (found.value - common.value)
         note = _identification(found, parameters, errors, ratio, float(CommonDropOut().natural(common.at[2:])[0]))
     elif not found.converged:
@@ -70,29 +71,44 @@ def fit_patterns(patterns: Patterns, drop_out: DropOut, first_counts: bool) -> F
     )
 
 
-def _best(
-    patterns: Patterns, drop_out: DropOut, first_counts: bool, pace: float, near: Optimum | None = None
-) -> Optimum:
-    """The best of several starts, on a sample of the patterns where there are many, then on all of them."""
+def _best(patterns: Patterns, drop_out: DropOut, first_counts: bool, starts: list[Array]) -> Optimum:
+    """The best of several starts, on a sample of the patterns where there are many, then on all of them.
+
+    The starts after the first are for likelihoods with more than one hill or none: they are tried where the first does
+    not end on a well curved top.
+    """
     lower = np.concatenate([_RATE_LOWER, drop_out.lower])
     upper = np.concatenate([_RATE_UPPER, drop_out.upper])
     few = len(patterns.weight) <= _SAMPLE
     sample = patterns if few else patterns.of(np.arange(0, len(patterns.weight), len(patterns.weight) // _SAMPLE + 1))
     target = objective(sample, drop_out, first_counts)
-    tried = [maximise(target, start, lower, upper) for start in _starts(drop_out, pace, near)]
-    best = max(tried, key=lambda optimum: optimum.value)
+    best = maximise(target, starts[0], lower, upper)
+    if len(starts) > 1 and not _is_a_top(best, sample.customers):
+        tried = [maximise(target, start, lower, upper) for start in starts[1:]]
+        best = max([best, *tried], key=lambda optimum: optimum.value)
     return best if few else maximise(objective(patterns, drop_out, first_counts), best.at, lower, upper)
 
 
-def _starts(drop_out: DropOut, pace: float, near: Optimum | None) -> list[Array]:
+def _is_a_top(found: Optimum, customers: float) -> bool:
+    with np.errstate(invalid="ignore"):
+        errors = np.sqrt(_covariance(found, customers).diagonal())
+    return found.converged and bool((errors < _LARGEST_RELATIVE_ERROR).all())
+
+
+def _starts(drop_out: DropOut, pace: float) -> list[Array]:
     if isinstance(drop_out, BetaDropOut):
-        shapes = (1.0, 0.3, 2.0)
         return [
-            np.concatenate([np.log([r, r / pace]), drop_out.free(np.array(start))])
-            for r, start in zip(shapes, _BETA_STARTS, strict=True)
+            np.concatenate([np.log([r, r / pace]), drop_out.free(np.array(shape))])
+            for r, shape in zip(_RATE_STARTS, _BETA_STARTS, strict=True)
         ]
-    rate = np.log([1.0, 1.0 / pace]) if near is None else near.at[:2]
-    return [np.concatenate([rate, drop_out.free(np.array([start]))]) for start in _COMMON_STARTS]
+    return [np.concatenate([np.log([1.0, 1.0 / pace]), drop_out.free(np.array([p]))]) for p in _COMMON_STARTS]
+
+
+def _starts_near(found: Optimum) -> list[Array]:
+    """Where to look for one probability for all: at the Beta's mean."""
+    a, b = np.exp(found.at[2:])
+    mean = np.clip(a / (a + b), 1e-3, 0.9)
+    return [np.concatenate([found.at[:2], CommonDropOut().free(np.array([mean]))])]
 
 
 def _natural(
@@ -133,6 +149,8 @@ def _identification(
     a, b = parameters["a"], parameters["b"]
     where = f"a = {a:.3g}, b = {b:.3g}"
     lower, upper = np.exp([BetaDropOut.lower, BetaDropOut.upper])
+    if found.at_bound[:2].any():
+        return f"the purchase rate runs to a bound (r = {parameters['r']:.3g}): too little or too uniform data"
     if found.at_bound.any() or min(a, b) < lower[0] * _NEAR_BOUND or max(a, b) > upper[0] / _NEAR_BOUND:
         return f"the drop-out part runs to a bound ({where}): the data do not show how drop-out varies over customers"
     if not np.isfinite([errors["a"], errors["b"]]).all():

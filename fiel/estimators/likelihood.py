@@ -14,12 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma
 
 from fiel.estimators.drop_out import DropOut
 from fiel.estimators.inputs import Array, Indices
 from fiel.estimators.newton import Objective
 from fiel.estimators.patterns import Patterns
+from fiel.estimators.rising import rising
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,15 @@ def objective(patterns: Patterns, drop_out: DropOut, first_counts: bool) -> Obje
         k = len(at)
         gradient, hessian = np.zeros(k), np.zeros((k, k))
         survive = drop_out.survival(chances, natural)
+        bought, bought_slope, bought_curve = rising(float(r), patterns.x)
         later = alpha + patterns.T
         held = r * weight_T + purchases_T
         log_later = np.log(later)
-        log_likelihood = (
-            by_x @ (gammaln(r + patterns.x) - gammaln(r) + survive.value)
-            + customers * r * np.log(alpha)
-            - held @ log_later
-        )
-        gradient[0] = by_x @ (digamma(r + patterns.x) - digamma(r)) + customers * np.log(alpha) - weight_T @ log_later
+        log_likelihood = by_x @ (bought + survive.value) + customers * r * np.log(alpha) - held @ log_later
+        gradient[0] = by_x @ bought_slope + customers * np.log(alpha) - weight_T @ log_later
         gradient[1] = customers * r / alpha - (held / later).sum()
         gradient[2:] = survive.gradient @ by_x
-        hessian[0, 0] = by_x @ (polygamma(1, r + patterns.x) - polygamma(1, r))
+        hessian[0, 0] = by_x @ bought_curve
         hessian[0, 1] = customers / alpha - (weight_T / later).sum()
         hessian[1, 1] = -customers * r / alpha**2 + (held / later**2).sum()
         hessian[2:, 2:] = survive.hessian @ by_x

@@ -12,6 +12,7 @@ from fiel.estimators.inputs import Array
 Objective = Callable[[Array], tuple[float, Array, Array]]
 
 _GRADIENT = 1e-9  # largest slope (log likelihood of one customer, for each unit of a log parameter) at the optimum
+_STEEPEST = 1e-6  # where rounding ends the search earlier, the slope up to which the optimum still counts as found
 _LONGEST_STEP = 2.0  # in log parameters: beyond it the quadratic picture is not trusted
 _ITERATIONS = 200
 
@@ -37,7 +38,7 @@ def maximise(objective: Objective, start: Array, lower: Array, upper: Array) -> 
     """
     at = np.clip(start, lower, upper)
     value, gradient, hessian = objective(at)
-    damping, evaluations, stuck = 0.0, 1, False
+    damping, evaluations = 0.0, 1
     for _ in range(_ITERATIONS):
         held = _held(at, gradient, lower, upper)
         free = ~held
@@ -53,17 +54,16 @@ def maximise(objective: Objective, start: Array, lower: Array, upper: Array) -> 
             gained = tried[0] - value
             at, (value, gradient, hessian) = trial, tried
             damping = 0.0 if damping < 1e-6 else damping / 10
-            if moved < 1e-10 or (gained <= 1e-15 * abs(value) and np.abs(gradient[free]).max() < 1e-6):
+            if moved < 1e-10 or (gained <= 1e-15 * abs(value) and np.abs(gradient[free]).max() < _STEEPEST):
                 break
         elif damping > 1e8:
-            stuck = True
             break
         else:
             damping = max(damping * 10, 1e-5)
     held = _held(at, gradient, lower, upper)
     slope = np.abs(gradient[~held]).max(initial=0.0)
     bound = (at <= lower + 1e-9) | (at >= upper - 1e-9)
-    return Optimum(at, value, gradient, hessian, bound, not stuck and bool(slope < 1e-5), evaluations)
+    return Optimum(at, value, gradient, hessian, bound, bool(slope < _STEEPEST), evaluations)
 
 
 def _held(at: Array, gradient: Array, lower: Array, upper: Array) -> np.ndarray:

@@ -115,20 +115,22 @@ def coded(values: Array) -> tuple[Array, Indices]:
     if values.size == 0:
         return values, np.zeros(0, dtype=np.intp)
     largest = float(values.max())
-    if largest < _TABLE:
-        whole = values.astype(np.intp)
-        if np.array_equal(whole, values):
-            there = np.zeros(int(largest) + 1, dtype=bool)
-            there[whole] = True
-            found = np.flatnonzero(there)
-            if len(found) == len(there):
-                return found.astype(np.float64), whole
-            position = np.zeros(len(there), dtype=np.intp)
-            position[found] = np.arange(len(found))
-            return found.astype(np.float64), position[whole]
+    for parts in (1.0, 7.0) if largest < _TABLE else ():  # whole numbers, or whole days in weeks
+        whole = np.rint(values * parts)
+        if np.array_equal(whole / parts, values):
+            return _tabled(whole.astype(np.intp), parts)
     ordered = np.sort(values)
     distinct = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
     return distinct, np.searchsorted(distinct, values)
+
+
+def _tabled(whole: Indices, parts: float) -> tuple[Array, Indices]:
+    there = np.zeros(int(whole.max()) + 1, dtype=bool)
+    there[whole] = True
+    found = np.flatnonzero(there)
+    position = np.zeros(len(there), dtype=np.intp)
+    position[found] = np.arange(len(found))
+    return found / parts, position[whole]
 
 
 def _counted(key: Indices, room: int) -> tuple[Indices, Indices]:
