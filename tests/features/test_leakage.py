@@ -390,11 +390,13 @@ def landed(version: str, rows: dict[str, pl.DataFrame], previous: Core | None, p
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", ["cdnow", "online_retail"])
-def test_no_group_leaks_on_real_purchases(real_data, tmp_path, name) -> None:
+@pytest.mark.parametrize(
+    ("name", "folder"), [("cdnow", "cdnow"), ("online_retail", "online_retail"), ("retail", "online_retail")]
+)
+def test_no_group_leaks_on_real_purchases(real_data, tmp_path, name, folder) -> None:
     program = load_program(name, Settings())
     lake = Lake(str(tmp_path / "lake"), name)
-    ingest(program, lake, Settings(), str(real_data / name))
+    ingest(program, lake, Settings(), str(real_data / folder))
     core = Core.open(lake)
     days = (core.known_through - core.first_day).days
     report = verify_leakage(core, [core.first_day + timedelta(days=days * third // 3) for third in (1, 2)], program)
