@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from fiel.core import Core
+from fiel.estimators.btyd import PurchaseModel
+from fiel.features.purchase_fits import DAYS, MODELS, VALUE_MODEL, used_models
 from fiel.program import Program
 from fiel.reports.metrics import Frame
 
 Array = npt.NDArray[np.float64]
 
-TITLES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pooled": "pooled BG/NBD", "gamma_gamma": "Gamma-Gamma"}
+TITLES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pooled": "pooled BG/NBD", VALUE_MODEL: "Gamma-Gamma"}
 """The models by name, in the order in which they are shown."""
 
-PURCHASE_MODELS = ("bg_nbd", "mbg_nbd", "pooled")
+PURCHASE_MODELS = tuple(MODELS)
 """Those of purchases, of which one is used; Gamma-Gamma is of their value."""
 
 ROWS = 20
@@ -33,29 +34,17 @@ BINS = 20
 """Bins of the distribution of p(alive)."""
 
 
-class PurchaseModel(Protocol):
-    """What a report asks of a purchase model with parameters; time is in the model's unit."""
-
-    def alive_prob(self, frequency: npt.ArrayLike, recency: npt.ArrayLike, T: npt.ArrayLike) -> Array:  # noqa: N803
-        """p(alive)."""
-
-    def expected_purchases(
-        self,
-        horizon: float,
-        frequency: npt.ArrayLike,
-        recency: npt.ArrayLike,
-        T: npt.ArrayLike,  # noqa: N803
-    ) -> Array:
-        """Expected purchases within the horizon."""
-
-
 @dataclass(frozen=True)
 class UsedModel:
     """The model whose numbers are the features, ready to predict; `unit_days` is one unit of its time in days."""
 
-    name: str
     model: PurchaseModel
     unit_days: int
+
+    @property
+    def name(self) -> str:
+        """The model's name in the tables."""
+        return self.model.name
 
     @property
     def title(self) -> str:
@@ -125,22 +114,8 @@ def purchase_models(
 
 def used_model(fits: pl.DataFrame) -> UsedModel | None:
     """The purchase model that feat_purchase_fits rows `fits` mark as used, with their parameters; None without one."""
-    rows = fits.filter(pl.col("is_used"), pl.col("model").is_in(PURCHASE_MODELS), pl.col("estimate").is_not_null())
-    if rows.is_empty():
-        return None
-    name, unit = rows.select("model", "time_unit").row(0)
-    parameters = dict(rows.select("parameter", "estimate").iter_rows())
-    model = _estimators()[name].from_parameters(parameters, time_unit=unit)
-    return UsedModel(name, model, 7 if unit == "weeks" else 1)
-
-
-def _estimators() -> Any:
-    import importlib
-
-    places = {"bg_nbd": "BGNBD", "mbg_nbd": "MBGNBD", "pooled": "PooledBGNBD"}
-    return {
-        module: getattr(importlib.import_module(f"fiel.estimators.{module}"), name) for module, name in places.items()
-    }
+    model = used_models(fits).purchases
+    return None if model is None else UsedModel(model, DAYS[model.time_unit])
 
 
 def history_matrix(used: UsedModel, age_days: int, most_purchases: int, horizon_days: int) -> pl.DataFrame:

@@ -106,7 +106,7 @@ def purchase_view(
         models=models,
         histories=histories(core, snapshot, models, program, as_of) if models is not None else None,
         stake=stake(scores, snapshot, plan) if has_stake and scores is not None else None,
-        disagreement=disagreement(found, scores) if found is not None and scores is not None else None,
+        disagreement=disagreement(found, scores, snapshot) if found is not None and scores is not None else None,
         cohort_months=cohorts.cohort_months(core, as_of),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from fiel.program import STAGES
+from fiel.segments.disagreement import alive_statement, disagreement_summary
 from fiel.segments.rfm import SEGMENTS
 
 LISTED = 25
@@ -18,8 +19,6 @@ LISTED = 25
 
 CURVE_POINTS = 100
 """Points of the concentration curve."""
-
-_VOICES = ("stage_says_stays", "alive_says_stays", "model_says_stays")
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,8 @@ class Stake:
 class Disagreement:
     """Customers on whom stage, p(alive) and classifier do not agree whether they stay.
 
-    `patterns`, the most money first: the three voices (stage_says_stays, alive_says_stays (may be empty),
-    model_says_stays), customers, value_at_stake, mean_alive_prob, mean_prob. `top`: rows of out_disagreements, the
-    most value at stake first. `asked` are the scored customers.
+    `patterns` is `disagreement_summary`. `top`: rows of out_disagreements, the most value at stake first. `asked` are
+    the scored customers, `caution` what to know about p(alive) before it is read as an opinion.
     """
 
     patterns: pl.DataFrame
@@ -59,6 +57,7 @@ class Disagreement:
     customers: int
     asked: int
     value_at_stake: float
+    caution: str = ""
 
 
 def stake(scores: pl.DataFrame, snapshot: pl.DataFrame, plan: pl.DataFrame | None) -> Stake:
@@ -124,22 +123,18 @@ def _covered(plan: pl.DataFrame | None, total: float) -> pl.DataFrame:
     )
 
 
-def disagreement(found: pl.DataFrame, scores: pl.DataFrame) -> Disagreement:
+def disagreement(found: pl.DataFrame, scores: pl.DataFrame, snapshot: pl.DataFrame) -> Disagreement:
     """Patterns of out_disagreements rows `found`, with the customers and the money at stake in each."""
-    patterns = (
-        found.group_by(_VOICES)
-        .agg(
-            customers=pl.len().cast(pl.Int64),
-            value_at_stake=pl.col("value_at_stake").sum(),
-            mean_alive_prob=pl.col("alive_prob").mean(),
-            mean_prob=pl.col("prob").mean(),
-        )
-        .sort(["value_at_stake", "customers", *_VOICES], descending=True, nulls_last=True)
+    alive = (
+        snapshot["purchase_alive_prob"]
+        if "purchase_alive_prob" in snapshot.columns
+        else pl.Series([], dtype=pl.Float64)
     )
     return Disagreement(
-        patterns=patterns,
+        patterns=disagreement_summary(found),
         top=found.sort(["value_at_stake", "customer_id"], descending=[True, False], nulls_last=True).head(LISTED),
         customers=found.height,
         asked=scores.filter(pl.col("prob").is_not_null()).height,
         value_at_stake=float(found["value_at_stake"].sum()),
+        caution=alive_statement(alive),
     )

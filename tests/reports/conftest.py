@@ -13,10 +13,25 @@ from fiel.core import Core
 from fiel.features.snapshot import build_snapshots
 from fiel.features.spans import life_cycle_spans
 from fiel.models.evaluation import evaluate
-from fiel.program import Features, Incentive, Program, ScoreBucket, Source, Target
+from fiel.models.hold_out import hold_out
+from fiel.program import (
+    Clusters,
+    Features,
+    Incentive,
+    LifeCycle,
+    Program,
+    ScoreBucket,
+    Source,
+    Target,
+    Value,
+    ValueBucket,
+)
 from fiel.reports import cards
 from fiel.reports.cards import ModelCard, MoneyCard, SourceCard
 from fiel.reports.data import ReportData, collect
+from fiel.segments.disagreement import disagreements
+from fiel.segments.rfm import rfm_moves
+from fiel.segments.rfm_clusters import rfm_clusters
 from fiel.store import LedgerView
 from fiel.tables import TABLES
 
@@ -247,3 +262,137 @@ def report() -> ReportData:
 def empty_report() -> ReportData:
     """A report of a program that was only ingested."""
     return make_report(120, scores=None, plan=None, model=None, money=None, quality=None)
+
+
+def make_shop(**changes: object) -> Program:
+    """A shop that sells for pounds, with RFM, purchase models and rewards by value at stake."""
+    given: dict[str, object] = {
+        "name": "made_up_shop",
+        "title": "Made-up shop",
+        "value": Value(unit="GBP", scale=100),
+        "features": Features(groups=("activity", "life_cycle", "calendar", "rfm", "purchase")),
+        "life_cycle": LifeCycle(
+            new_max_age=45, recent_max=45, loyal_max_gap=90, won_back_max_gap=179, tourist_max=90, leaving_max=180
+        ),
+        "target": Target(name="purchase_90", kind="purchase", horizon_days=90),
+        "clusters": Clusters(k_min=2, k_max=4, bootstraps=2),
+        "incentive": Incentive(
+            version="7",
+            invented=True,
+            by="value_at_stake",
+            order="value_at_stake_desc",
+            value_buckets=(
+                ValueBucket(from_value=1_000, to_value=5_000, product="five", points=1),
+                ValueBucket(from_value=5_000, product="ten", points=5),
+            ),
+            budget_points=60,
+        ),
+    }
+    return make_program(**(given | changes))
+
+
+def make_purchase_days(customers: int, last: date, seed: int = 8) -> pl.DataFrame:
+    """Purchase days of customers who buy at an own rate, spend an own amount, and drop out for good some day."""
+    rng = np.random.default_rng(seed)
+    days = (last - FIRST_DAY).days + 1
+    joined = rng.integers(0, days, customers)
+    rate, stays = rng.gamma(0.6, 1 / 40, customers), rng.exponential(240, customers)
+    spends = rng.lognormal(8, 0.8, customers)
+    day = np.arange(days)[None, :]
+    is_here = (day >= joined[:, None]) & (day < (joined + stays)[:, None])
+    buys = is_here & (rng.random((customers, days)) < rate[:, None])
+    buys[np.arange(customers), joined] = True
+    who, when = np.nonzero(buys)
+    earned = np.maximum(100, np.round(spends[who] * rng.lognormal(0, 0.4, len(who)))).astype(np.int64)
+    ones = np.ones(len(who), dtype=np.int64)
+    return pl.DataFrame(
+        {
+            "customer_id": [f"c{number:05d}" for number in who],
+            "day": [FIRST_DAY + timedelta(days=int(number)) for number in when],
+        }
+        | dict.fromkeys(("transactions", "live_transactions"), ones)
+        | {"value_net": earned, "value_earned": earned}
+        | dict.fromkeys(("value_spent", "active_seconds", "transactions_morning"), 0 * ones)
+        | {"transactions_afternoon": ones, "transactions_night": 0 * ones},
+        schema={"customer_id": pl.String, "day": pl.Date} | dict.fromkeys((*COUNTS, *PARTS), pl.Int64),
+    )
+
+
+def make_shop_report(customers: int = 700, **changes: object) -> ReportData:
+    """The report of a shop: every table of purchases computed as in the chain; `changes` replace what `collect` gets.
+
+    `program` may be among them; scores fall with the days since the last purchase.
+    """
+    program = changes.pop("program", None) or make_shop()
+    assert isinstance(program, Program)
+    days = make_purchase_days(customers, AS_OF - timedelta(days=1))
+    known = make_customers(days["customer_id"].unique().sort().to_list())
+    returns = make_returns(days)
+    core = Core.of({"customer_days": days, "customers": known, "returns": returns}, AS_OF - timedelta(days=1))
+    earlier = AS_OF - timedelta(days=28)
+    (_, before), (_, tables) = build_snapshots(core, [earlier, AS_OF], program)
+    snapshot, rfm = tables["feat_snapshot"], tables["feat_rfm"]
+    segments, profiles = rfm_clusters(rfm, program)
+    prob = (0.9 - 0.25 * (pl.col("days_since_last") / 30).log1p()).clip(0.02, 0.97)
+    prob = pl.when("in_population").then(prob)
+    scores = (
+        make_scores(snapshot.with_columns(active_days_d28=pl.lit(0)), AS_OF)
+        .drop("prob", "gain_prob", "loss_prob", "value_at_stake")
+        .join(snapshot.select("customer_id", "value_if_alive_d90", prob=prob.round(4)), on="customer_id")
+        .with_columns(
+            gain_prob=pl.when(pl.col("stage") == "turista").then("prob"),
+            loss_prob=pl.when(pl.col("stage") != "turista").then(1 - pl.col("prob")),
+            value_at_stake=(1 - pl.col("prob")) * pl.col("value_if_alive_d90"),
+        )
+        .select(list(TABLES["out_scores"].declared))
+    )
+    planned = plan(scores, known, LedgerView.empty(), program, AS_OF, core.known_through)
+    given: dict[str, object] = {
+        "core": core,
+        "spans": life_cycle_spans(days.lazy(), program).collect(),
+        "snapshot": snapshot,
+        "program": program,
+        "as_of": AS_OF,
+        "source": SourceCard("files=1", core.known_through, FIRST_DAY),
+        "scores": scores,
+        "plan": planned.frame,
+        "model": make_card(program),
+        "money": MoneyCard(summary=planned.summary),
+        "segments": segments,
+        "cluster_profiles": profiles,
+        "segment_moves": rfm_moves(before["feat_rfm"], rfm, earlier, AS_OF),
+        "purchase_fits": tables["feat_purchase_fits"],
+        "hold_out": hold_out(core, AS_OF, program),
+        "disagreements": disagreements(snapshot, scores, program),
+    }
+    return collect(**(given | changes))  # type: ignore[arg-type]
+
+
+def make_returns(days: pl.DataFrame) -> pl.DataFrame:
+    """Cancellations of every fortieth purchase day, a week later and whole; and one that matches no purchase."""
+    taken = days.gather_every(40).filter(pl.col("day") < AS_OF - timedelta(days=8))
+    matched = taken.select(
+        "customer_id",
+        event_id=pl.format("C{}-{}", "customer_id", "day"),
+        line_id=pl.lit("1"),
+        day=pl.col("day") + timedelta(days=7),
+        purchase_event_id=pl.lit("known"),
+        purchase_day="day",
+        product_id=pl.lit(None, pl.String),
+        quantity=pl.lit(1, pl.Int64),
+        value="value_earned",
+    )
+    loose = matched.head(1).with_columns(
+        event_id=pl.lit("C-loose"),
+        day=pl.lit(AS_OF - timedelta(days=40)),
+        purchase_event_id=pl.lit(None, pl.String),
+        purchase_day=pl.lit(None, pl.Date),
+        value=pl.lit(500, pl.Int64),
+    )
+    return pl.concat([matched, loose]).select(list(TABLES["core_returns"].declared))
+
+
+@pytest.fixture(scope="session")
+def shop() -> ReportData:
+    """The report of a shop with every page of purchases."""
+    return make_shop_report()

@@ -41,7 +41,7 @@ LIFT = pl.DataFrame(
 )
 
 
-def every_chart(report: ReportData) -> dict[str, Chart]:
+def every_chart(report: ReportData, shop: ReportData) -> dict[str, Chart]:
     program, card = make_program(), make_card(make_program())
     assert report.plan is not None
     assert report.quality is not None
@@ -69,12 +69,44 @@ def every_chart(report: ReportData) -> dict[str, Chart]:
         "plan_reasons": charts.plan_reasons(report.plan.reasons, ABOUT),
         "budget": charts.budget(report.plan.amounts, ABOUT, "points"),
         "realised_lift": charts.realised_lift(LIFT, ABOUT, "fiel"),
+    } | charts_of_purchases(shop)
+
+
+def charts_of_purchases(shop: ReportData) -> dict[str, Chart]:
+    view, unit = shop.purchases, shop.program.value
+    assert view is not None
+    assert view.rfm is not None
+    assert view.clusters is not None
+    assert view.models is not None
+    assert view.histories is not None
+    assert view.stake is not None
+    assert view.disagreement is not None
+    return {
+        "rfm_grid": charts.rfm_grid(view.rfm, ABOUT, unit, "net revenue"),
+        "segment_shares": charts.segment_shares(view.rfm, ABOUT, "net revenue"),
+        "segment_moves": charts.segment_moves(view.rfm, ABOUT, "2025-02-01"),
+        "cluster_scatter": charts.cluster_scatter(view.clusters, ABOUT, unit, "net revenue"),
+        "cluster_segments": charts.cluster_segments(view.clusters, ABOUT),
+        "history_matrix of p(alive)": charts.history_matrix(view.models, "alive_prob", ABOUT),
+        "history_matrix of purchases": charts.history_matrix(view.models, "purchases_expected", ABOUT),
+        "alive_distribution": charts.alive_distribution(view.models, ABOUT),
+        "hold_out_by_frequency": charts.hold_out_by_frequency(view.models.hold_out, ABOUT),
+        "tracking by week": charts.tracking(view.models.hold_out, ABOUT, cumulative=False),
+        "tracking so far": charts.tracking(view.models.hold_out, ABOUT, cumulative=True),
+        "customer_histories": charts.customer_histories(view.histories, ABOUT, "MBG/NBD"),
+        "cohort_retention": charts.cohort_retention(view.cohort_months, ABOUT),
+        "cohort_revenue": charts.cohort_revenue(view.cohort_months, ABOUT, unit, "net revenue"),
+        "stake_by_segment": charts.stake_by_segment(view.stake, ABOUT, unit, charts.SEGMENT_TITLES),
+        "stake_by_stage": charts.stake_by_stage(view.stake, ABOUT, unit),
+        "stake_covered": charts.stake_covered(view.stake, ABOUT, unit, charts.DECISION_WORDS),
+        "stake_concentration": charts.stake_concentration(view.stake, ABOUT),
+        "disagreement_patterns": charts.disagreement_patterns(view.disagreement, ABOUT, unit),
     }
 
 
 @pytest.fixture(scope="module")
-def drawn(report: ReportData) -> dict[str, dict[str, Any]]:
-    return {name: theme.bare_spec(chart) for name, chart in every_chart(report).items()}
+def drawn(report: ReportData, shop: ReportData) -> dict[str, dict[str, Any]]:
+    return {name: theme.bare_spec(chart) for name, chart in every_chart(report, shop).items()}
 
 
 def test_every_chart_of_the_module_is_tested(drawn: dict[str, dict[str, Any]]) -> None:
@@ -130,8 +162,8 @@ def test_time_is_drawn_in_utc_so_that_no_browser_shows_the_day_before(drawn: dic
                 assert layer["encoding"]["x"]["scale"]["type"] == "utc", name
 
 
-def test_every_chart_can_be_drawn(report: ReportData) -> None:
-    for name, chart in every_chart(report).items():
+def test_every_chart_can_be_drawn(report: ReportData, shop: ReportData) -> None:
+    for name, chart in every_chart(report, shop).items():
         svg = vl_convert.vegalite_to_svg(theme.themed_spec(chart, width=640))
         assert svg.count("<path") + svg.count("<text") > 5, name
 

@@ -2,9 +2,26 @@
 
 from fiel.reports.charts.activity import active_customers, new_and_returning, retention_heatmap, return_curve
 from fiel.reports.charts.base import About
+from fiel.reports.charts.cohorts_money import cohort_retention, cohort_revenue
 from fiel.reports.charts.model import gains_by_decile, model_comparison, reliability, slices
 from fiel.reports.charts.people import value_scatter
+from fiel.reports.charts.purchases import (
+    alive_distribution,
+    customer_histories,
+    history_matrix,
+    hold_out_by_frequency,
+    tracking,
+)
 from fiel.reports.charts.reward import DECISION_WORDS, budget, plan_by_bucket, plan_reasons, realised_lift
+from fiel.reports.charts.rfm import (
+    NO_PURCHASE_YET,
+    SEGMENT_TITLES,
+    cluster_scatter,
+    cluster_segments,
+    rfm_grid,
+    segment_moves,
+    segment_shares,
+)
 from fiel.reports.charts.stages import (
     dropping_timeline,
     stage_change,
@@ -12,16 +29,34 @@ from fiel.reports.charts.stages import (
     stage_mix_over_time,
     transition_matrix,
 )
+from fiel.reports.charts.stake import (
+    disagreement_patterns,
+    stake_by_segment,
+    stake_by_stage,
+    stake_concentration,
+    stake_covered,
+)
 from fiel.reports.charts.worth import auc_by_cohort, importances, profit_curve, realised_quality
 
 __all__ = [
     "DECISION_WORDS",
+    "NO_PURCHASE_YET",
+    "SEGMENT_TITLES",
     "About",
     "active_customers",
+    "alive_distribution",
     "auc_by_cohort",
     "budget",
+    "cluster_scatter",
+    "cluster_segments",
+    "cohort_retention",
+    "cohort_revenue",
+    "customer_histories",
+    "disagreement_patterns",
     "dropping_timeline",
     "gains_by_decile",
+    "history_matrix",
+    "hold_out_by_frequency",
     "importances",
     "model_comparison",
     "new_and_returning",
@@ -33,10 +68,18 @@ __all__ = [
     "reliability",
     "retention_heatmap",
     "return_curve",
+    "rfm_grid",
+    "segment_moves",
+    "segment_shares",
     "slices",
     "stage_change",
     "stage_mix_now",
     "stage_mix_over_time",
+    "stake_by_segment",
+    "stake_by_stage",
+    "stake_concentration",
+    "stake_covered",
+    "tracking",
     "transition_matrix",
     "value_scatter",
 ]

@@ -5,12 +5,29 @@ from fiel.reports.sections.base import Section
 from fiel.reports.sections.figures import key_figures
 from fiel.reports.sections.model import model
 from fiel.reports.sections.now import changes, leaving
+from fiel.reports.sections.purchases import purchases
 from fiel.reports.sections.rewards import rewards
+from fiel.reports.sections.segments import segments
 from fiel.reports.sections.source import source
+from fiel.reports.sections.stake import stake
 
 __all__ = ["Section", "sections"]
 
 
 def sections(data: ReportData) -> tuple[Section, ...]:
-    """All sections, the answers first: changes, leaving, rewards, then key figures, the model, the data."""
-    return (changes(data), leaving(data), rewards(data), key_figures(data), model(data), source(data))
+    """All sections, the answers first: changes, leaving, stake, rewards; then who, how often, and what it rests on.
+
+    Those of segments, purchases and value at stake are left out for a program without these groups.
+    """
+    asked = (
+        changes(data),
+        leaving(data),
+        stake(data),
+        rewards(data),
+        segments(data),
+        purchases(data),
+        key_figures(data),
+        model(data),
+        source(data),
+    )
+    return tuple(section for section in asked if section is not None)

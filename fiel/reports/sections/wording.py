@@ -1,4 +1,4 @@
-"""How a report speaks of the program's outcome: being in a stage on a date, or coming back before it."""
+"""How a report speaks of the program's outcome: being in a stage on a date, coming back or buying before it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from datetime import date
 from fiel.program import LifeCycle, Program
 from fiel.reports import format as fmt
 
+_BUYING = "buying again"
+"""The outcome of kind purchase, after "share" or "were"."""
+
 
 @dataclass(frozen=True)
 class Wording:
     """The outcome in words.
 
     `word` is the state (fiel, active); `members` who is in it now; `lost` and `gained` what becomes of customers;
-    `loss` is `lost` in short, without its date.
+    `loss` is `lost` in short, without its date; `doing` is the outcome after "chance to".
     """
 
     word: str
@@ -23,11 +26,12 @@ class Wording:
     loss: str
     gained: str
     when: str
+    doing: str = ""
 
     @property
     def chance(self) -> str:
         """Heading of a column of scores."""
-        return f"chance to be {self.word}"
+        return f"chance to {self.doing or f'be {self.word}'}"
 
 
 def wording(program: Program, horizon_date: date) -> Wording:
@@ -41,6 +45,16 @@ def wording(program: Program, horizon_date: date) -> Wording:
             loss=f"to stop being {target.stage}",
             gained=f"to be {target.stage} then",
             when=f"on {fmt.day(horizon_date)}",
+        )
+    if target.kind == "purchase":
+        return Wording(
+            word=_BUYING,
+            members=f"who bought in the last {target.horizon_days} days",
+            lost=f"not to buy again before {fmt.day_in_words(horizon_date)}",
+            loss="not to buy again",
+            gained="to buy by then",
+            when=f"before {fmt.day(horizon_date)}",
+            doing="buy again",
         )
     return Wording(
         word="active",
@@ -59,8 +73,15 @@ def value_earned(program: Program) -> str:
 
 
 def target_word(program: Program) -> str:
-    """The outcome in one word: the stage, or `active`."""
-    return program.target.stage if program.target.kind == "stage" else "active"
+    """The outcome in a word or two: the stage, `active` or `buying again`."""
+    target = program.target
+    return {"stage": target.stage, "active": "active", "purchase": _BUYING}[target.kind]
+
+
+def money_word(program: Program) -> str:
+    """What net value is called in segments and cohorts: revenue, or points earned and spent."""
+    unit = program.value.unit
+    return "net revenue" if fmt.is_currency(unit) else f"net {unit}"
 
 
 def stage_meanings(rules: LifeCycle) -> dict[str, str]:

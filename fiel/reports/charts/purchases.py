@@ -1,0 +1,282 @@
+"""Charts of the purchase models: what they believe of a history, how they did on a hold-out, lives of customers."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, cast
+
+import altair as alt
+import polars as pl
+
+from fiel.reports import format as fmt
+from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, time_x, tip
+from fiel.reports.charts.rfm import title_of
+from fiel.reports.histories import Histories
+from fiel.reports.purchase_models import TITLES, PurchaseModels
+from fiel.reports.theme import SEQUENTIAL, light
+
+MODEL_TOKENS = {"bg_nbd": "warning", "mbg_nbd": "accent", "pooled": "reborn"}
+_DASHES = {"bg_nbd": [2, 3], "mbg_nbd": [7, 3], "pooled": [9, 3, 2, 3]}
+_SHAPES = {"bg_nbd": "triangle-up", "mbg_nbd": "circle", "pooled": "diamond"}
+
+_MATRICES = {
+    "alive_prob": ("p(alive) by history", "p(alive)", ".2f"),
+    "purchases_expected": ("Expected purchase days by history", "expected purchase days", ".2f"),
+}
+
+
+def history_matrix(models: PurchaseModels, measure: Literal["alive_prob", "purchases_expected"], about: About) -> Chart:
+    """What the used model believes of every history: `measure` by frequency and recency, at one age."""
+    assert models.used is not None
+    heading, name, digits = _MATRICES[measure]
+    rows = models.matrix.select("frequency", "recency_days", measure=pl.col(measure).round(4))
+    top = 1.0 if measure == "alive_prob" else max(float(rows["measure"].max() or 0), 1e-9)  # type: ignore[arg-type]
+    within = "" if measure == "alive_prob" else f" within {models.horizon_days} days"
+    steps = rows["recency_days"].unique().sort(descending=True).to_list()
+    cells = (
+        alt.Chart(rows)
+        .mark_rect()
+        .encode(
+            alt.X("frequency:O", title="repeat purchase days (frequency)", axis=alt.Axis(labelAngle=0)),
+            alt.Y(
+                "recency_days:O",
+                sort=steps,
+                title="days from the first to the last purchase (recency)",
+                axis=alt.Axis(labelOverlap="greedy", labelSeparation=4),
+            ),
+            color=alt.Color(
+                "measure:Q",
+                scale=alt.Scale(scheme=SEQUENTIAL, domain=[0, top]),
+                legend=alt.Legend(title=f"{name}{within}", gradientLength=160, tickCount=3),
+            ),
+            tooltip=[
+                tip("frequency", "repeat purchase days", "d"),
+                tip("recency_days", "recency (days)", ",d"),
+                tip("measure", f"{name}{within}", digits),
+            ],
+        )
+    )
+    often: int = rows["frequency"].max()  # type: ignore[assignment]
+    faithful = rows.filter(pl.col("frequency") == often).sort("recency_days")
+    lately, long_ago = faithful.tail(1)["measure"].item(), faithful.head(1)["measure"].item()
+    return finished(
+        layered(cells),
+        heading,
+        about.subtitle(
+            f"{name}{within} by {models.used.title} for a customer of {fmt.whole(models.matrix_age_days)} days",
+            models.customers,
+        ),
+        f"With {often} repeat purchase days the model gives {fmt.ratio(lately)} to who bought just now, and "
+        f"{fmt.ratio(long_ago)} to who made them all within {fmt.whole(faithful.head(1)['recency_days'].item())} days "
+        "of the first and has stayed away since.",
+        340,
+    )
+
+
+def alive_distribution(models: PurchaseModels, about: About) -> Chart:
+    """How p(alive) is spread over the customers."""
+    rows = models.alive
+    bars = (
+        alt.Chart(rows)
+        .mark_bar(stroke=light("paper"), strokeWidth=0.5)
+        .encode(
+            alt.X("low:Q", bin="binned", title="p(alive)", scale=alt.Scale(domain=[0, 1])),
+            x2="high:Q",
+            y=alt.Y("customers:Q", title="customers", axis=alt.Axis(grid=True)),
+            tooltip=[tip("low", "from", ".2f"), tip("high", "to", ".2f"), tip("customers", "customers", ",d")],
+        )
+    )
+    everyone = int(rows["customers"].sum())
+    above = int(rows.filter(pl.col("low") >= 0.5)["customers"].sum())
+    return finished(
+        layered(bars),
+        "How many are still there, by p(alive)",
+        about.subtitle("customers by p(alive)", everyone),
+        f"{fmt.whole(above)} of {fmt.counted(everyone, 'customer')} have a p(alive) of at least 0.5.",
+    )
+
+
+def _models_of(rows: pl.DataFrame) -> list[str]:
+    present = set(rows["model"])
+    return [name for name in MODEL_TOKENS if name in present]
+
+
+def _expected(rows: pl.DataFrame, models: list[str], field: str) -> alt.Chart:
+    """The dashed lines of what the models expected."""
+    titles = [TITLES[name] for name in models]
+    scale = alt.Scale(domain=titles, range=[light(MODEL_TOKENS[name]) for name in models])
+    dashes = alt.Scale(domain=titles, range=[_DASHES[name] for name in models])
+    return cast(
+        "alt.Chart",
+        alt.Chart(rows)
+        .mark_line()
+        .encode(
+            y=f"{field}:Q",
+            color=alt.Color("title:N", scale=scale, legend=alt.Legend(title="expected (dashed)", columns=3)),
+            strokeDash=alt.StrokeDash("title:N", scale=dashes),
+        ),
+    )
+
+
+def hold_out_by_frequency(hold_out: pl.DataFrame, about: About) -> Chart:
+    """Mean repeat purchase days in the hold-out by calibration frequency: actual (solid) and expected (dashed)."""
+    rows = hold_out.filter(pl.col("kind") == "frequency").with_columns(
+        pl.col("actual", "expected").round(4), title=pl.col("model").replace(TITLES)
+    )
+    models = _models_of(rows)
+    order = rows.sort("position")["bucket"].unique(maintain_order=True).to_list()
+    x = alt.X(
+        "bucket:O", sort=order, title="repeat purchase days in the calibration period", axis=alt.Axis(labelAngle=0)
+    )
+    tips = [
+        tip("bucket", "calibration frequency"),
+        tip("customers", "customers", ",d"),
+        tip("title", "model"),
+        tip("actual", "actual", ".2f"),
+        tip("expected", "expected", ".2f"),
+    ]
+    actual = alt.Chart(rows.filter(pl.col("model") == models[0])).encode(
+        x, alt.Y("actual:Q", title="mean repeat purchase days in the hold-out"), tooltip=tips
+    )
+    expected = _expected(rows, models, "expected").encode(x, tooltip=tips)
+    shapes = alt.Scale(domain=[TITLES[name] for name in models], range=[_SHAPES[name] for name in models])
+    marks = expected.mark_point(size=50, opacity=1).encode(
+        shape=alt.Shape("title:N", scale=shapes), strokeDash=alt.StrokeDash()
+    )
+    end = rows.filter(pl.col("model") == models[0]).sort("position").tail(1)
+    name = alt.Chart(end).encode(x, y="actual:Q")
+    customers = int(rows.filter(pl.col("model") == models[0])["customers"].sum())
+    once = rows.filter(pl.col("position") == rows["position"].min())
+    said = fmt.listed([f"{fmt.ratio(row['expected'])} by {row['title']}" for row in once.to_dicts()])
+    return finished(
+        layered(
+            expected,
+            marks,
+            actual.mark_line(color=light("ink")),
+            actual.mark_point(color=light("ink"), size=50, opacity=1, shape="square"),
+            ground(name, alt.value("actual"), align="right", dx=-8, dy=-12),
+            label(name, alt.value("actual"), align="right", dx=-8, dy=-12),
+        ),
+        "Actual and expected repeat purchases by frequency",
+        about.subtitle("mean repeat purchase days in the hold-out; actual solid, expected dashed", customers),
+        f"Customers with calibration frequency {once['bucket'].item(0)} made {fmt.ratio(once['actual'].item(0))} "
+        f"repeat purchases on average in the hold-out; expected were {said}.",
+        300,
+    )
+
+
+def tracking(hold_out: pl.DataFrame, about: About, *, cumulative: bool) -> Chart:
+    """Repeat purchases by week (or so far): actual solid, expected dashed, the begin of the hold-out as a rule."""
+    pair = ("actual_so_far", "expected_so_far") if cumulative else ("actual", "expected")
+    rows = as_text(
+        hold_out.filter(pl.col("kind") == "period")
+        .with_columns(
+            week=pl.col("bucket").str.to_date("%Y-%m-%d"),
+            title=pl.col("model").replace(TITLES),
+            actual=pl.col(pair[0]).round(1),
+            expected=pl.col(pair[1]).round(1),
+        )
+        .select("model", "title", "week", "actual", "expected", "calibrated_until", "position")
+        .sort("model", "week")
+    )
+    models = _models_of(rows)
+    until: date = rows["calibrated_until"].item(0)
+    what = "repeat purchases so far" if cumulative else "repeat purchases in the week"
+    tips = [
+        tip("week_text", "week from"),
+        tip("title", "model"),
+        tip("actual", "actual", ",.0f"),
+        tip("expected", "expected", ",.1f"),
+    ]
+    x = time_x("week")
+    drawn = rows.drop("calibrated_until", "calibrated_until_text", "model", "position")
+    actual = alt.Chart(drawn.filter(pl.col("title") == TITLES[models[0]])).encode(
+        x, alt.Y("actual:Q", title=what), tooltip=tips
+    )
+    begin = alt.Chart(as_text(pl.DataFrame({"week": [until]}))).encode(x=x)
+    last = rows.sort("week").tail(len(models))
+    name = alt.Chart(last.head(1).select("week", "actual")).encode(x="week:T", y="actual:Q")
+    said = fmt.listed([f"{fmt.whole(row['expected'])} by {row['title']}" for row in last.to_dicts()])
+    return finished(
+        layered(
+            begin.mark_rule(color=light("muted"), strokeDash=[4, 3]),
+            _expected(drawn, models, "expected").encode(x, tooltip=tips),
+            actual.mark_line(color=light("ink")),
+            ground(name, alt.value("actual"), align="right", dx=-4, dy=-14),
+            label(name, alt.value("actual"), align="right", dx=-4, dy=-14),
+        ),
+        f"Tracking: {'repeat purchases so far' if cumulative else 'repeat purchases a week'}",
+        about.subtitle(f"{what}; actual solid, expected dashed; rule: the hold-out begins on {fmt.day(until)}"),
+        f"{'By' if cumulative else 'In'} the week of {last['week_text'].item(0)} there were "
+        f"{fmt.whole(last['actual'].item(0))} {what}; expected were {said}.",
+        280,
+    )
+
+
+_LANE = 72
+"""Height of one customer's lane in pixels."""
+
+
+def customer_histories(found: Histories, about: About, model: str) -> Chart:
+    """Purchase days (marks) of typical customers, one lane each, and p(alive) as time passed (the filled line)."""
+    lanes = found.customers.with_row_index("place").with_columns(
+        base=(found.customers.height - 1 - pl.col("place").cast(pl.Int64)).cast(pl.Float64)
+    )
+    where = lanes.select("customer_id", "base", "segment")
+    days = as_text(found.days.join(where, on="customer_id", maintain_order="left")).with_columns(
+        low=pl.col("base"), high=pl.col("base") + 0.1
+    )
+    names = pl.DataFrame(
+        {
+            "base": lanes["base"],
+            "words": [
+                f"{title_of(row['segment'])}: "
+                + f"{fmt.counted(row['frequency'] + 1, 'purchase day')}, the last {row['days_since_last']} days ago"
+                + ("" if row["alive_prob"] is None else f", p(alive) {fmt.ratio(round(row['alive_prob'], 2))}")
+                for row in lanes.to_dicts()
+            ],
+        }
+    )
+    y = alt.Scale(domain=[0, lanes.height], nice=False)
+    start = as_text(found.days.select(day=pl.col("day").min()))
+    named = alt.Chart(start.join(names, how="cross").with_columns(top=pl.col("base") + 0.82)).encode(
+        time_x("day"), alt.Y("top:Q", scale=y, axis=None)
+    )
+    marks = (
+        alt.Chart(days.select("day", "day_text", "segment", "low", "high"))
+        .mark_rule(strokeWidth=2, color=light("ink"))
+        .encode(
+            time_x("day"),
+            alt.Y("low:Q", scale=y, axis=None),
+            y2="high:Q",
+            tooltip=[tip("day_text", "purchase day"), tip("segment", "segment")],
+        )
+    )
+    rules = alt.Chart(lanes.select("base")).mark_rule(color=light("line")).encode(alt.Y("base:Q", scale=y, axis=None))
+    layers = [rules]
+    if found.lines.height:
+        line = as_text(found.lines.join(where, on="customer_id", maintain_order="left")).with_columns(
+            top=(pl.col("base") + 0.66 * pl.col("alive_prob")).round(3), alive_prob=pl.col("alive_prob").round(3)
+        )
+        curve = alt.Chart(line.select("day", "day_text", "segment", "base", "top", "alive_prob")).encode(
+            time_x("day"),
+            alt.Y("base:Q", scale=y, axis=None),
+            y2="top:Q",
+            detail="segment:N",
+            tooltip=[tip("day_text", "as of"), tip("segment", "segment"), tip("alive_prob", "p(alive)", ".2f")],
+        )
+        layers += [
+            curve.mark_area(opacity=0.25, color=light("accent")),
+            curve.encode(alt.Y("top:Q", scale=y, axis=None), y2=alt.Y2()).mark_line(
+                strokeWidth=1.5, color=light("accent")
+            ),
+        ]
+    said = fmt.listed([words.split(":", 1)[0] for words in names["words"]])
+    by = f"; blue: p(alive) by {model}, 0 at the line, 1 at two thirds of the lane" if found.lines.height else ""
+    return finished(
+        layered(*layers, marks, ground(named, "words:N", dx=0), label(named, "words:N", dx=0)),
+        "Histories of typical customers",
+        about.subtitle(f"marks: purchase days{by}", lanes.height),
+        f"{fmt.counted(lanes.height, 'customer')}, one typical of each segment: {said}.",
+        _LANE * lanes.height,
+    )

@@ -1,0 +1,252 @@
+"""The purchase models: what they believe, which is used and why, and how they did on a hold-out."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from fiel.models.hold_out import MEASURES
+from fiel.reports import charts
+from fiel.reports import format as fmt
+from fiel.reports.data import ReportData
+from fiel.reports.purchase_models import PURCHASE_MODELS, TITLES, PurchaseModels
+from fiel.reports.sections.base import Block, Empty, Shown, Words, figure
+from fiel.reports.sections.now import about
+from fiel.reports.tables import column, number, table
+
+_WHOLE = ("purchases", "log_likelihood", "aic")
+"""Measures that are compared by small differences of large numbers."""
+
+
+def purchase_models(data: ReportData, models: PurchaseModels) -> list[Block]:
+    """The fits, what the used model believes, and the hold-out."""
+    if models.fits.is_empty():
+        command = f"fiel run features --program {data.program.name} --as-of {fmt.day(data.as_of)}"
+        return [Empty("No purchase model was fitted for this date.", command)]
+    blocks: list[Block] = [Words(_answer(data, models))]
+    if models.used is None:
+        blocks.append(Words("No purchase model could be fitted: its features are empty.", "warning"))
+    blocks += [Words(text, "warning") for text in _unidentified(models)]
+    if models.matrix.height:
+        blocks += _matrices(data, models)
+    if models.alive["customers"].sum():
+        shown = table(
+            models.alive, [number("low", "from", fmt.ratio), number("high", "to", fmt.ratio), number("customers")]
+        )
+        blocks.append(figure("alive", charts.alive_distribution(models, about(data)), shown, half=False))
+    blocks += _fits(data, models)
+    blocks += _hold_out(data, models)
+    return blocks
+
+
+def _answer(data: ReportData, models: PurchaseModels) -> str:
+    alive = int(models.alive.filter(pl.col("low") >= 0.5)["customers"].sum())
+    everyone = int(models.alive["customers"].sum())
+    repeaters = models.fits.filter(pl.col("model").is_in(PURCHASE_MODELS)).select("customers", "repeaters").row(0)
+    text = (
+        f"As of {fmt.day_in_words(data.as_of)}, {fmt.whole(repeaters[1])} of {fmt.counted(repeaters[0], 'customer')} "
+        f"({fmt.percent(repeaters[1] / max(repeaters[0], 1))}) bought on more than one day."
+    )
+    if models.used is not None:
+        text += (
+            f" {models.used.title[:1].upper()}{models.used.title[1:]}, the model in use, gives {fmt.whole(alive)} of "
+            f"{fmt.whole(everyone)} a p(alive) of at least one half. Its parameters were fitted on what was known "
+            f"before {fmt.day(data.as_of)}."
+        )
+    return text
+
+
+def _unidentified(models: PurchaseModels) -> list[str]:
+    """What to say of models whose drop-out part the data do not pin down."""
+    rows = models.fits.filter(pl.col("model").is_in(PURCHASE_MODELS), ~pl.col("is_identified"))
+    notes = rows.group_by("model", maintain_order=True).first().select("model", "note").rows()
+    return [
+        f"{TITLES[name]}: these data do not identify when customers drop out. {note.rstrip('.')}. Its p(alive) does "
+        "not tell those who left from those who pause, and should rank nobody."
+        for name, note in notes
+    ]
+
+
+def _matrices(data: ReportData, models: PurchaseModels) -> list[Block]:
+    blocks: list[Block] = []
+    for measure, name in (("alive_prob", "matrix-alive"), ("purchases_expected", "matrix-expected")):
+        wide = models.matrix.pivot("frequency", index="recency_days", values=measure).sort(
+            "recency_days", descending=True
+        )
+        columns = [number("recency_days", "recency (days)"), *(number(n, n, fmt.ratio) for n in wide.columns[1:])]
+        shown = table(
+            wide, columns, "Repeat purchase days in columns. Nobody has fewer days than repeat purchase days."
+        )
+        chart = charts.history_matrix(models, measure, about(data))  # type: ignore[arg-type]
+        blocks.append(figure(name, chart, shown, half=True))
+    return blocks
+
+
+def _fits(data: ReportData, models: PurchaseModels) -> list[Block]:
+    unit: str = models.fits["time_unit"].item(0)
+    rows = models.fits.with_columns(
+        title=pl.col("model").replace(TITLES),
+        place=pl.col("model").replace_strict({name: place for place, name in enumerate(TITLES)}, return_dtype=pl.Int64),
+        identified=pl.when(pl.col("is_identified")).then(pl.lit("yes")).otherwise(pl.lit("no")),
+        used=pl.when(pl.col("is_used")).then(pl.lit("yes")).otherwise(pl.lit("no")),
+    ).sort("place", maintain_order=True)
+    one = rows.group_by("title", maintain_order=True).first()
+    compared = table(
+        one,
+        [
+            column("title", "model"),
+            column("used"),
+            column("identified"),
+            number("log_likelihood", "log likelihood", _tenth),
+            number("aic", "AIC", _tenth),
+            number("customers", "fitted on"),
+            number("repeaters", "with a repeat purchase"),
+            column("note", kind="prose"),
+        ],
+        "A lower AIC is better, among models of the same customers: Gamma-Gamma is of values and not compared.",
+    )
+    parameters = table(
+        rows,
+        [
+            column("title", "model"),
+            column("parameter"),
+            number("estimate", show=fmt.ratio),
+            number("standard_error", "standard error", fmt.ratio),
+        ],
+        f"Maximum likelihood; standard errors from the Hessian, a dash where there is none. Time is in {unit}.",
+    )
+    here = about(data)
+    return [
+        Words(_why(data, models)),
+        Shown("The models beside each other", here.subtitle("fits on what was known then", models.customers), compared),
+        Shown("Parameters", here.subtitle(f"estimates, time in {unit}", models.customers), parameters, is_folded=True),
+    ]
+
+
+def _tenth(amount: float | None) -> str:
+    """Log likelihoods and AICs are compared by small differences of large numbers."""
+    return fmt.MISSING if amount is None else f"{amount:,.1f}".replace("-", fmt.MINUS)
+
+
+def _why(data: ReportData, models: PurchaseModels) -> str:
+    if models.used is None:
+        return "No model is in use."
+    asked = data.program.purchases.model
+    if asked != "auto":
+        return f"{TITLES[asked]} is in use because the program file asks for it (purchases.model)."
+    rows = models.fits.filter(pl.col("model").is_in(PURCHASE_MODELS)).group_by("model", maintain_order=True).first()
+    identified = rows.filter(pl.col("is_identified"), pl.col("model") != "pooled")
+    if models.used.name == "pooled":
+        return (
+            "The pooled model is in use, because the drop-out of neither BG/NBD nor MBG/NBD is identified: it gives "
+            "everyone the same probability of dropping out after a purchase."
+        )
+    others = identified.filter(pl.col("model") != models.used.name)
+    aic = rows.filter(pl.col("model") == models.used.name)["aic"].item()
+    if others.is_empty():
+        return f"{models.used.title} is in use: it is the only one whose drop-out is identified."
+    other = others.row(0, named=True)
+    return (
+        f"{models.used.title} is in use: of the identified models it has the lowest AIC, {_tenth(aic)} against "
+        f"{_tenth(other['aic'])} of {TITLES[other['model']]}."
+    )
+
+
+def _hold_out(data: ReportData, models: PurchaseModels) -> list[Block]:
+    rows = models.hold_out
+    if rows.is_empty():
+        return [Words("The purchase models were not checked against a hold-out for this date.", "muted")]
+    here = about(data)
+    totals = rows.filter(pl.col("kind") == "total").with_columns(model=pl.col("model").replace(TITLES))
+    blocks: list[Block] = [Words(_hold_out_in_words(data, models))]
+    period = rows.filter(pl.col("kind") == "period")
+    if period.height:
+        for cumulative, name in ((True, "tracking-so-far"), (False, "tracking-weekly")):
+            actual, expected = ("actual_so_far", "expected_so_far") if cumulative else ("actual", "expected")
+            wide = period.with_columns(pl.col("model").replace(TITLES)).pivot(
+                "model", index=["bucket", actual], values=expected
+            )
+            columns = [
+                column("bucket", "week from"),
+                number(actual, "actual"),
+                *(number(model, f"expected by {model}", fmt.ratio) for model in wide.columns[2:]),
+            ]
+            chart = charts.tracking(rows, here, cumulative=cumulative)
+            blocks.append(figure(name, chart, table(wide, columns), half=True))
+    frequency = rows.filter(pl.col("kind") == "frequency")
+    if frequency.height:
+        wide = frequency.with_columns(pl.col("model").replace(TITLES)).pivot(
+            "model", index=["bucket", "customers", "actual"], values="expected"
+        )
+        columns = [
+            column("bucket", "calibration frequency"),
+            number("customers"),
+            number("actual", show=fmt.ratio),
+            *(number(model, f"expected by {model}", fmt.ratio) for model in wide.columns[3:]),
+        ]
+        blocks.append(figure("hold-out", charts.hold_out_by_frequency(rows, here), table(wide, columns)))
+    if totals.height:
+        blocks.append(_error_measures(data, totals))
+    return blocks
+
+
+def _error_measures(data: ReportData, totals: pl.DataFrame) -> Shown:
+    """The measures of `hold_out.MEASURES`, one row each, the models side by side."""
+    known = totals.filter(pl.col("bucket").is_in(list(MEASURES))).sort("position")
+    shown = known.with_columns(
+        text=pl.Series([_measure(name, value) for name, value in known.select("bucket", "expected").iter_rows()])
+    )
+    wide = shown.pivot("model", index="bucket", values="text", maintain_order=True)
+    models = wide.columns[1:]
+    actual = known.filter(pl.col("bucket") == "purchases")["actual"].first()
+    note = "" if actual is None else f"The actual number of repeat purchase days is {fmt.whole(float(actual))}."  # type: ignore[arg-type]
+    return Shown(
+        "How far off the purchase models were",
+        f"fitted before {fmt.day(known['calibrated_until'].item(0))}, judged to {fmt.day(data.as_of)}, "
+        f"{fmt.counted(known['customers'].item(0), 'customer')}",
+        table(
+            wide.with_columns(pl.col("bucket").replace(MEASURES)),
+            [column("bucket", "measure", kind="prose"), *(column(name, kind="number") for name in models)],
+            note,
+        ),
+    )
+
+
+def _measure(name: str, value: float | None) -> str:
+    if value is None:
+        return fmt.MISSING
+    if name == "identified":
+        return "yes" if value else "no"
+    if name in _WHOLE:
+        return _tenth(value)
+    return (
+        fmt.signed_percent(value)
+        if name == "bias_share"
+        else fmt.percent(value)
+        if name == "track_mape"
+        else fmt.ratio(value)
+    )
+
+
+def _hold_out_in_words(data: ReportData, models: PurchaseModels) -> str:
+    rows = models.hold_out
+    until = rows["calibrated_until"].item(0)
+    text = (
+        f"How far can they be trusted? Fitted only on what was known before {fmt.day_in_words(until)}, the models were "
+        f"asked what the {(data.as_of - until).days} days until {fmt.day_in_words(data.as_of)} would bring."
+    )
+    sums = (
+        rows.filter(pl.col("kind") == "frequency")
+        .group_by("model", maintain_order=True)
+        .agg(
+            actual=(pl.col("actual") * pl.col("customers")).sum(),
+            expected=(pl.col("expected") * pl.col("customers")).sum(),
+        )
+    )
+    if sums.height:
+        said = [
+            f"{fmt.whole(row['expected'])} by {TITLES[row['model']]} "
+            f"({fmt.signed_percent(row['expected'] / row['actual'] - 1) if row['actual'] else fmt.MISSING})"
+            for row in sums.to_dicts()
+        ]
+        text += f" {fmt.whole(sums['actual'].item(0))} repeat purchase days came; expected were {fmt.listed(said)}."
+    return text
