@@ -75,11 +75,12 @@ class ModelCard:
     `reason` why, in words. `cohorts` names the dates of train, valid and oot. `run` is where the run can be seen.
 
     `metrics`, `cohort_metrics`, `slices`, `gains` and `reliability` are those of `fiel.models.evaluation.Evaluation`
-    (both models, all splits); `importances` that of `fiel.models.retraining`. The rest:
+    (every model, all splits); `importances` that of `fiel.models.retraining`. The rest:
 
-    - `comparison`: the pooled out-of-time cohorts; model (champion, challenger, stage rule), metric (auc, log_loss,
-      brier, profit), value, low, high (its interval; may be empty).
-    - `differences`: the challenger minus `against` (champion or stage rule), paired: against, metric, value, low, high.
+    - `comparison`: the pooled out-of-time cohorts; model (champion, challenger, stage rule, purchase model), metric
+      (auc, log_loss, brier, profit), value, low, high (its interval; may be empty).
+    - `differences`: the challenger minus `against` (champion, stage rule or purchase model), paired: against, metric,
+      value, low, high.
     - `gates`: gate, outcome (passed, warned, failed, not judged), detail.
     - `profit`: threshold (treat from this probability), treated, profit (the program's currency), low, high.
     """

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fiel.models.baselines import PURCHASE_PROB
 from fiel.models.bootstrap import Comparison, Interval, auc_interval, profit_intervals
 from fiel.models.evaluation import COHORT_SCHEMA, METRICS_SCHEMA, SLICE_SCHEMA
 from fiel.models.gates import Gate, paired
@@ -37,7 +38,14 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {
 """Frames of a card and their columns."""
 
 _OUTCOMES = {"pass": "passed", "fail": "failed", "warn": "warned", "info": "not judged"}
-_MODELS = {"champion_prob": "champion", "prob": "challenger", "rule_prob": "stage rule"}
+_MODELS = {
+    "champion_prob": "champion",
+    "prob": "challenger",
+    "rule_prob": "stage rule",
+    PURCHASE_PROB: "purchase model",
+}
+"""Column of the evidence to the model's role; evidence without the purchase model says nothing of it."""
+
 _INTERVAL_DRAWS = 300
 PROFIT_POINTS = 61
 """Thresholds of the profit curve: quantiles of the scores."""
@@ -121,10 +129,15 @@ def _gate(gate: Gate) -> dict[str, Any]:
 
 
 def _comparison(rows: pl.DataFrame, program: Program) -> pl.DataFrame:
-    """AUC (with its interval) and log loss of every model on the pooled out-of-time rows."""
+    """AUC (with its interval) and log loss of every model on the pooled out-of-time rows.
+
+    And the Brier score where the purchase model is among them: it is not calibrated, so its ranking is not all.
+    """
     found = []
     labels = rows["label"].to_numpy().astype(float)
     for column, model in _MODELS.items():
+        if column not in rows.columns:
+            continue
         probs = rows[column].to_numpy()
         measured = measure(labels, probs, program.economics)
         interval = auc_interval(
@@ -137,6 +150,8 @@ def _comparison(rows: pl.DataFrame, program: Program) -> pl.DataFrame:
         )
         found.append(_row("model", model, "auc", measured.auc, interval))
         found.append(_row("model", model, "log_loss", measured.log_loss, None))
+        if PURCHASE_PROB in rows.columns:
+            found.append(_row("model", model, "brier", measured.brier, None))
         if measured.profit is not None:
             found.append(_row("model", model, "profit", measured.profit, None))
     return _frame([row for row in found if row["value"] is not None], cards.COMPARISON_SCHEMA)
@@ -173,8 +188,11 @@ def _profit(rows: pl.DataFrame, program: Program) -> pl.DataFrame:
 
 def _differences(rows: pl.DataFrame, champion: Comparison | None, program: Program) -> pl.DataFrame:
     found = []
-    against_rule = paired(rows, "rule_prob", program) if rows.height else None
-    for against, compared in (("champion", champion), ("stage rule", against_rule)):
+    compared_with: dict[str, Comparison | None] = {"champion": champion}
+    for column in ("rule_prob", PURCHASE_PROB):
+        if rows.height and column in rows.columns:
+            compared_with[_MODELS[column]] = paired(rows, column, program)
+    for against, compared in compared_with.items():
         for metric in ("auc", "log_loss", "profit"):
             interval: Interval | None = getattr(compared, metric, None)
             if interval is not None:

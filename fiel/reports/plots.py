@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 import vl_convert
 
+from fiel.models.evaluation import MODELS
 from fiel.program import Program
 from fiel.reports import charts
 from fiel.reports.cards import ModelCard
@@ -37,7 +38,7 @@ def _charts(card: ModelCard, program: Program, as_of: date) -> dict[str, Chart]:
     drawn: dict[str, Chart] = {}
     if int(card.gains.filter(pl.col("split") == "oot")["positives"].sum()):
         drawn["gains"] = charts.gains_by_decile(card.gains, about, word)
-    for model in ("catboost", "stage_rule"):
+    for model in MODELS:
         if card.reliability.filter(pl.col("split") == "oot", pl.col("model") == model).height:
             drawn[f"reliability_{model}"] = charts.reliability(card.reliability, about, word, model)
     if card.cohort_metrics["auc"].is_not_null().any():

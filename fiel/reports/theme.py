@@ -65,7 +65,12 @@ DIVERGING = ("#C84E00", "#0072B2")
 TEXT_CONTRAST = 4.5
 MARK_CONTRAST = 3.0
 
-ROLE_COLOURS: dict[str, str] = {"champion": "accent", "challenger": "ink", "stage rule": "muted"}
+ROLE_COLOURS: dict[str, str] = {
+    "champion": "accent",
+    "challenger": "ink",
+    "stage rule": "muted",
+    "purchase model": "muted",
+}
 """Token of each model's role; a shape stands beside it."""
 
 DECISION_COLOURS: dict[str, str] = {"grant": "accent", "held_out": "warning", "excluded": "muted"}

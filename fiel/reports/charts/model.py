@@ -11,7 +11,7 @@ import altair as alt
 import polars as pl
 
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, finished, label, layered, tip
+from fiel.reports.charts.base import About, Chart, finished, ground, label, layered, tip
 from fiel.reports.theme import ROLE_COLOURS, light
 
 METRIC_NAMES = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier score", "profit": "profit"}
@@ -21,14 +21,17 @@ _BETTER = {
     "brier": "lower is better",
     "profit": "higher is better",
 }
-_ROLES = list(ROLE_COLOURS)
+_SHAPES = {"champion": "circle", "challenger": "diamond", "stage rule": "square", "purchase model": "triangle-up"}
+BASELINES = {"stage_rule": "stage rule", "purchase_model": "purchase model"}
+"""What a classifier is compared with, by its name in tables of measures: drawn in grey, under this name."""
 
 
 def model_comparison(
     comparison: pl.DataFrame, metric: str, about: About, called: Mapping[str, str] | None = None
 ) -> Chart:
-    """One metric of champion, challenger and stage rule out of time, with intervals; `called` renames them."""
+    """One metric of champion, challenger and baselines out of time, with intervals; `called` renames them."""
     found = comparison.filter(pl.col("metric") == metric)
+    shown = [role for role in ROLE_COLOURS if role != "purchase model" or role in found["model"]]
     kind, digits = ("whole", ",.0f") if metric == "profit" else ("ratio", ".4f")
     words = [fmt.with_interval(row["value"], row["low"], row["high"], kind) for row in found.to_dicts()]
     rows = found.with_columns(pl.col("value", "low", "high").round(5), words=pl.Series(words, dtype=pl.String))
@@ -38,13 +41,13 @@ def model_comparison(
     bounds = [tip("low", "interval from", digits), tip("high", "to", digits)] if is_known else []
     roles = alt.Color(
         "model:N",
-        scale=alt.Scale(domain=_ROLES, range=[light(ROLE_COLOURS[role]) for role in _ROLES]),
+        scale=alt.Scale(domain=shown, range=[light(ROLE_COLOURS[role]) for role in shown]),
         legend=None,
     )
     base = alt.Chart(rows).encode(
         alt.Y(
             "model:N",
-            sort=_ROLES,
+            sort=shown,
             title=None,
             axis=alt.Axis(labelExpr=f"{dict(called or {})}[datum.label] || datum.label"),
         ),
@@ -56,7 +59,7 @@ def model_comparison(
         scale=alt.Scale(zero=False, padding=24),
         axis=alt.Axis(tickCount=5),
     )
-    shapes = alt.Scale(domain=_ROLES, range=["circle", "diamond", "square"])
+    shapes = alt.Scale(domain=shown, range=[_SHAPES[role] for role in shown])
     point = base.mark_point(size=110, opacity=1).encode(
         value, color=roles, shape=alt.Shape("model:N", scale=shapes, legend=None)
     )
@@ -114,11 +117,16 @@ def gains_by_decile(gains: pl.DataFrame, about: About, target: str, split: str =
 
 
 def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "catboost", split: str = "oot") -> Chart:
-    """Observed share against the mean score, with intervals; on the dashed line a score means what it says."""
+    """Observed share against the mean score, with intervals; on the dashed line a score means what it says.
+
+    Where `frame` holds the purchase model, the classifier's chart shows the baselines too: grey, dashed, named.
+    """
     part = frame.filter(pl.col("split") == split, pl.col("model") == model)
     rows = part.select("rows", pl.col("mean_prob", "observed_rate", "observed_low", "observed_high").round(4))
-    highest = max(float(rows[name].max() or 0) for name in ("observed_high", "mean_prob"))  # type: ignore[arg-type]
-    most = min(1.0, 1.08 * highest) or 1.0
+    others = reliability_baselines(frame, model, split).with_columns(pl.col("mean_prob", "observed_rate").round(4))
+    tops = [float(rows[name].max() or 0) for name in ("observed_high", "mean_prob")]  # type: ignore[arg-type]
+    tops += [float(others[name].max() or 0) for name in ("observed_rate", "mean_prob")]  # type: ignore[arg-type]
+    most = min(1.0, 1.08 * max(tops)) or 1.0
     domain = alt.Scale(domain=[0, most])
     base = alt.Chart(rows).encode(
         alt.X("mean_prob:Q", title="mean score", scale=domain, axis=alt.Axis(format=".0%", tickCount=5)),
@@ -141,10 +149,11 @@ def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "ca
     name = label(
         corner.encode(alt.X("at:Q"), alt.Y("at:Q")), "words:N", align="right", dx=-8, dy=-6, color=light("muted")
     )
-    who = "stage rule" if model == "stage_rule" else "classifier"
+    who = BASELINES.get(model, "classifier")
     inside = rows.filter(pl.col("mean_prob").is_between("observed_low", "observed_high")).height
+    drawn = [line, name, *_grey(others, domain), rule, point]
     return finished(
-        layered(line, name, rule, point),
+        layered(*drawn),
         "Reliability of the scores",
         about.subtitle(
             f"observed share {target} against the mean score of the {who}, out of time", int(rows["rows"].sum())
@@ -152,6 +161,41 @@ def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "ca
         f"In {inside} of {rows.height} bins the interval of the observed share holds the mean score.",
         300,
     )
+
+
+def reliability_baselines(frame: pl.DataFrame, model: str = "catboost", split: str = "oot") -> pl.DataFrame:
+    """The bins of the baselines that stand beside the classifier's; none where the program has no purchase model."""
+    part = frame.filter(pl.col("split") == split, pl.col("model").is_in(list(BASELINES)))
+    return part if model == "catboost" and "purchase_model" in part["model"] else part.clear()
+
+
+def _grey(bins: pl.DataFrame, domain: alt.Scale) -> list[alt.Chart]:
+    """A dashed line through the bins of each baseline, with its shape at every bin and its name at the last."""
+    layers = []
+    for (name,), part in bins.partition_by("model", as_dict=True, maintain_order=True).items():
+        words = BASELINES[str(name)]
+        base = alt.Chart(part.with_columns(name=pl.lit(words))).encode(
+            alt.X("mean_prob:Q", scale=domain),
+            alt.Y("observed_rate:Q", scale=domain),
+            tooltip=[
+                tip("name", "baseline"),
+                tip("rows", "rows", ",d"),
+                tip("mean_prob", "mean probability", ".1%"),
+                tip("observed_rate", "observed", ".1%"),
+            ],
+        )
+        end = part.sort("mean_prob").tail(1)
+        last = alt.Chart(end).encode(alt.X("mean_prob:Q", scale=domain), alt.Y("observed_rate:Q", scale=domain))
+        shape = _SHAPES[words]
+        is_below = end["observed_rate"].item() < end["mean_prob"].item()
+        said = {"align": "right", "dx": 8, "dy": 16 if is_below else -16, "color": light("muted")}  # off the diagonal
+        layers += [
+            base.mark_line(strokeDash=[8, 4], strokeWidth=1.5, color=light("muted")),
+            base.mark_point(size=45, shape=shape, filled=False, opacity=1, color=light("muted")),
+            ground(last, alt.value(words), **said),
+            label(last, alt.value(words), **said),
+        ]
+    return layers
 
 
 def auc_interval(auc: pl.Expr, positives: pl.Expr, negatives: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
@@ -169,7 +213,7 @@ def _slice_name() -> pl.Expr:
 
 
 def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str = "oot") -> Chart:
-    """AUC of parts of the rows, with intervals, beside the stage rule's; dashed: the model on all of them.
+    """AUC of parts of the rows, with intervals, beside the baselines'; dashed: the model on all of them.
 
     `frame` has the columns of `Evaluation.slices`. Small slices are drawn too, and say how many rows they have.
     """
@@ -182,7 +226,8 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
         .select("name", "slice", "value", "model", "rows", "positives", "target_rate", "auc", "low", "high")
     )
     order = rows["name"].unique(maintain_order=True).to_list()
-    model, rule = rows.filter(pl.col("model") != "stage_rule"), rows.filter(pl.col("model") == "stage_rule")
+    model = rows.filter(~pl.col("model").is_in(list(BASELINES)))
+    grey = [(name, part) for name in BASELINES if (part := rows.filter(pl.col("model") == name)).height]
     tips = [
         tip("name", "slice"),
         tip("model", "model"),
@@ -195,9 +240,12 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
     value = alt.X("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(domain=[0.4, 1]), axis=alt.Axis(tickCount=6))
     base = alt.Chart(model).encode(y, tooltip=tips)
     layers = [
-        alt.Chart(rule)
-        .mark_point(size=70, shape="square", filled=False, opacity=1, color=light("muted"))
-        .encode(y, value, tooltip=tips),
+        *(
+            alt.Chart(part)
+            .mark_point(size=70, shape=_SHAPES[BASELINES[name]], filled=False, opacity=1, color=light("muted"))
+            .encode(y, value, tooltip=tips)
+            for name, part in grey
+        ),
         base.mark_rule(strokeWidth=2, color=light("accent"), clip=True).encode(alt.X("low:Q"), x2="high:Q"),
         base.mark_point(size=80, opacity=1).encode(value),
     ]
@@ -205,11 +253,14 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
         line = alt.Chart(pl.DataFrame({"auc": [overall]}))
         layers.append(line.mark_rule(strokeDash=[4, 3], color=light("muted")).encode(x="auc:Q"))
     all_of_them = "" if overall is None else f"; dashed: everyone, {fmt.ratio(overall)}"
+    ours = "AUC out of time with its interval (blue) and of the stage rule (grey squares)"
+    if "purchase_model" in dict(grey):
+        ours = "AUC with its interval (blue), stage rule (squares), purchase model (triangles)"
     worst = model.sort("auc").head(1)
     return finished(
         layered(*layers),
         "AUC by slice",
-        about.subtitle(f"AUC out of time with its interval (blue) and of the stage rule (grey squares){all_of_them}"),
+        about.subtitle(f"{ours}{all_of_them}"),
         f"The lowest AUC is {fmt.ratio(worst['auc'].item())}, in {worst['name'].item()}." if worst.height else "",
         28 * len(order),
     )

@@ -9,16 +9,18 @@ import polars as pl
 
 from fiel.reports import format as fmt
 from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, time_x, tip
+from fiel.reports.charts.model import BASELINES
 from fiel.reports.theme import light
 
 
 def auc_by_cohort(cohorts: pl.DataFrame, about: About) -> Chart:
-    """AUC of each monthly cohort, the model against the stage rule (grey, dashed)."""
+    """AUC of each monthly cohort, the model against the baselines (grey, dashed)."""
     known = cohorts.filter(pl.col("auc").is_not_null()).sort("as_of")
     rows = as_text(
         known.select("as_of", "split", "is_break", "model", "rows", pl.col("auc", "log_loss", "target_rate").round(4))
     )
-    model, rule = rows.filter(pl.col("model") != "stage_rule"), rows.filter(pl.col("model") == "stage_rule")
+    model = rows.filter(~pl.col("model").is_in(list(BASELINES)))
+    grey = {name: part for name in BASELINES if (part := rows.filter(pl.col("model") == name)).height}
     tips = [
         tip("as_of_text", "cohort"),
         tip("split", "split"),
@@ -40,20 +42,30 @@ def auc_by_cohort(cohorts: pl.DataFrame, about: About) -> Chart:
         ),
     )
     ours = alt.Chart(model).encode(time_x("as_of"), y, tooltip=tips)
-    base = alt.Chart(rule).encode(time_x("as_of"), y, tooltip=tips)
-    end = alt.Chart(rule.tail(1)).encode(x="as_of:T", y="auc:Q")
-    named: dict[str, Any] = {"align": "right", "dx": 0, "dy": 16, "color": light("muted")}
+    lines, names = [], []
+    for name, part in grey.items():
+        base = alt.Chart(part).encode(time_x("as_of"), y, tooltip=tips)
+        dash = [4, 3] if name == "stage_rule" else [8, 4]
+        lines.append(base.mark_line(strokeDash=dash, strokeWidth=1.5, color=light("muted")))
+        # The two names keep apart where the lines meet: the stage rule's below its line, the other's above.
+        end = alt.Chart(part.tail(1)).encode(x="as_of:T", y="auc:Q")
+        dy = 16 if name == "stage_rule" else -14
+        named: dict[str, Any] = {"align": "right", "dx": 0, "dy": dy, "color": light("muted")}
+        names += [ground(end, alt.value(BASELINES[name]), **named), label(end, alt.value(BASELINES[name]), **named)]
     judged = model.filter(pl.col("split") == "oot")
     return finished(
         layered(
-            base.mark_line(strokeDash=[4, 3], strokeWidth=1.5, color=light("muted")),
+            *lines,
             ours.mark_line(strokeWidth=1.5),
             ours.mark_point(size=70, opacity=1).encode(shape=splits),
-            ground(end, alt.value("stage rule"), **named),
-            label(end, alt.value("stage rule"), **named),
+            *names,
         ),
         "AUC by monthly cohort",
-        about.subtitle("AUC of the model (blue) and the stage rule (grey)", int(model["rows"].sum()), "row"),
+        about.subtitle(
+            f"AUC of the model (blue) and {fmt.listed([f'the {BASELINES[name]}' for name in grey])} (grey)",
+            int(model["rows"].sum()),
+            "row",
+        ),
         "AUC on the out-of-time cohorts: "
         + fmt.listed([f"{fmt.ratio(row['auc'])} in {row['as_of_text']}" for row in judged.to_dicts()])
         + ".",

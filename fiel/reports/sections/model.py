@@ -8,16 +8,17 @@ from fiel.reports import charts
 from fiel.reports import format as fmt
 from fiel.reports.cards import ModelCard
 from fiel.reports.charts import About
-from fiel.reports.charts.model import METRIC_NAMES
+from fiel.reports.charts.model import BASELINES, METRIC_NAMES, reliability_baselines
 from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
+from fiel.reports.sections.baselines import further_targets, of_target, side_by_side
 from fiel.reports.sections.evidence import evidence
 from fiel.reports.sections.now import about
 from fiel.reports.sections.wording import target_word
 from fiel.reports.tables import column, number, table
 
 _SPLITS = {"train": "training", "valid": "calibration", "oot": "judging (out of time)"}
-_MODELS = {"catboost": "classifier", "stage_rule": "stage rule"}
+_MODELS = {"catboost": "classifier", **BASELINES}
 _KINDS = {"catboost": "a CatBoost classifier", "stage_rule": "the stage rule (no machine learning)"}
 _WEEK_DAYS = 7
 _ACTIONS = {
@@ -33,7 +34,7 @@ def model(data: ReportData) -> Section:
     card, title = data.model, "The model"
     if card is None:
         command = f"fiel run retrain --program {data.program.name}"
-        return Section("model", title, (Empty("There is no champion yet.", command),))
+        return Section("model", title, (Empty("There is no champion yet.", command), *further_targets(data)))
     blocks: list[Block] = [
         Words(_decision_in_words(card)),
         *evidence(data, card),
@@ -43,6 +44,7 @@ def model(data: ReportData) -> Section:
     if data.program.economics is not None:
         blocks += _profit(data, card)
     blocks += _realised(data)
+    blocks += further_targets(data)
     return Section("model", title, tuple(blocks))
 
 
@@ -86,6 +88,7 @@ def _judged(data: ReportData, card: ModelCard) -> About:
 def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
     blocks: list[Block] = []
     comparison, names = _roles(card)
+    blocks += side_by_side(_judged(data, card), comparison, card.differences, names)
     for metric in ("profit", "auc", "log_loss"):
         part = comparison.filter(pl.col("metric") == metric)
         if part.is_empty():
@@ -160,9 +163,11 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
     kind = card.kind if card.kind in _MODELS else "catboost"
     bins = card.reliability.filter(pl.col("split") == "oot", pl.col("model") == kind)
     if bins.height:
+        baselines = reliability_baselines(card.reliability, kind)
         shown = table(
-            bins,
+            pl.concat([bins, baselines]).with_columns(pl.col("model").replace(_MODELS)),
             [
+                *([column("model")] if baselines.height else []),
                 number("bin"),
                 number("rows"),
                 number("mean_prob", "mean score", fmt.percent),
@@ -230,6 +235,7 @@ def _slices(data: ReportData, card: ModelCard) -> pl.DataFrame:
 
 
 def _metrics(data: ReportData, card: ModelCard) -> Shown:
+    models = [_MODELS.get(name, name) for name in card.metrics["model"].unique(maintain_order=True)]
     shown = table(
         card.metrics.with_columns(pl.col("split").replace(_SPLITS), pl.col("model").replace(_MODELS)),
         [
@@ -246,7 +252,7 @@ def _metrics(data: ReportData, card: ModelCard) -> Shown:
     )
     return Shown(
         "Measures by part of the data",
-        _judged(data, card).subtitle("measures of the classifier and the stage rule"),
+        _judged(data, card).subtitle(f"measures of {fmt.listed([f'the {name}' for name in models])}"),
         shown,
     )
 
@@ -273,7 +279,7 @@ def _profit(data: ReportData, card: ModelCard) -> list[Block]:
 
 
 def _realised(data: ReportData) -> list[Block]:
-    quality = data.quality
+    quality = None if data.quality is None else of_target(data.quality, data.program.target.name)
     if quality is None or quality.filter(pl.col("auc").is_not_null()).is_empty():
         days = data.program.target.horizon_days
         return [Words(f"No stored score has matured yet: its outcome is known {days} days after its date.", "muted")]
