@@ -115,7 +115,7 @@ class PurchaseModel:
     ) -> Array:
         """Expected number of purchases in (T, T + horizon]."""
         x, t_x, age = purchase_history(frequency, recency, T)
-        return self._alive(x, t_x, age) * self._purchases_if_alive(horizons(horizon), x, age)
+        return self._alive(x, t_x, age) * self._purchases_if_alive(horizons(horizon, x.shape), x, age)
 
     def expected_purchases_if_alive(
         self,
@@ -126,7 +126,7 @@ class PurchaseModel:
     ) -> Array:
         """Expected number of purchases in (T, T + horizon] of a customer with this history who is alive at T."""
         x, _, age = purchase_history(frequency, recency, T)
-        return self._purchases_if_alive(horizons(horizon), x, age)
+        return self._purchases_if_alive(horizons(horizon, x.shape), x, age)
 
     def purchase_prob(
         self,
@@ -140,7 +140,7 @@ class PurchaseModel:
         Nobody drops out between two purchases, so this is p(alive) (1 - ((alpha + T) / (alpha + T + horizon))^(r + x)).
         """
         x, t_x, age = purchase_history(frequency, recency, T)
-        stretch = horizons(horizon) / (self._fitted("alpha") + age)
+        stretch = horizons(horizon, x.shape) / (self._fitted("alpha") + age)
         found: Array = self._alive(x, t_x, age) * -np.expm1(-(self.r_ + x) * np.log1p(stretch))
         return found
 

@@ -41,10 +41,16 @@ def purchase_history(frequency: npt.ArrayLike, recency: npt.ArrayLike, T: npt.Ar
     return x, t_x, age
 
 
-def horizons(horizon: npt.ArrayLike) -> Array:
-    """`horizon` as floats, finite and not negative."""
+def horizons(horizon: npt.ArrayLike, rows: tuple[int, ...] = ()) -> Array:
+    """`horizon` as floats, finite and not negative, of a shape that goes with `rows` (one for all, or one for each)."""
     found = numbers(horizon, "horizon")
     not_negative(found, "horizon")
+    try:
+        np.broadcast_shapes(found.shape, rows)
+    except ValueError:
+        raise EstimatorError(
+            f"horizon has the shape {found.shape}, the rows have {rows}: give one, or one each"
+        ) from None
     return found
 
 
