@@ -19,6 +19,7 @@ from fiel.errors import ProgramError, SourceError
 from fiel.program import EventColumns, Program
 from fiel.sources.files import by_patterns
 from fiel.sources.landing import PARSED
+from fiel.sources.profile import add_profile
 from fiel.sources.reading import (
     ENDINGS,
     PARQUET_ENDINGS,
@@ -92,6 +93,7 @@ def _typed(table: RawTable, columns: EventColumns, program: Program, sieve: Siev
     mapped = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
     sieve.read[table.name] = sieve.read.get(table.name, 0) + table.rows.height
     picked = pick_columns(table, {ours: (theirs,) for ours, theirs in mapped.items()})
+    add_profile(sieve, table, _people(table, columns))
     rows = picked.with_columns(as_text(ours, picked.schema[ours]) for ours in mapped)
     rows = rows.with_columns(
         pl.lit(None, pl.String).alias(name) for name in EventColumns.model_fields if name not in mapped
@@ -119,6 +121,11 @@ def _typed(table: RawTable, columns: EventColumns, program: Program, sieve: Siev
         "category",
         "origin",
     )
+
+
+def _people(table: RawTable, columns: EventColumns) -> list[str]:
+    """The column of the customer, as the table spells it."""
+    return [name for name in table.columns if name.strip().lower() == columns.customer.strip().lower()]
 
 
 def _rules(columns: EventColumns, now: datetime) -> list[Rule]:

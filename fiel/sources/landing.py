@@ -16,6 +16,7 @@ from fiel.sources.changes import Comparison, compare
 from fiel.sources.checks import check_reject_share, warn_about
 from fiel.sources.customer_days import collected_customer_days
 from fiel.sources.intake import INTAKE, sieve_intake
+from fiel.sources.profile import collected_profile
 from fiel.sources.rules import Sieve, day_of
 from fiel.sources.version import SourceVersion
 from fiel.tables import CORE_TABLES, TABLES
@@ -131,7 +132,7 @@ def land_core(
     check_reject_share(sieve, program)
     tables["core_rejected"] = sieve.rejected_rows()
     tables["core_intake"] = sieve_intake(sieve, tables) if parsed["intake"].is_empty() else parsed["intake"]
-    tables["core_profile"] = pl.DataFrame(schema=TABLES["core_profile"].declared)
+    tables["core_profile"] = collected_profile(sieve)
     assert set(tables) == set(CORE_TABLES)
     return Landing(tables, known_through, first_day, _counts(sieve, tables, comparison), sieve.warnings)
 

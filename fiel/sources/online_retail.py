@@ -32,7 +32,7 @@ def read(program: Program, folders: dict[str, Path], sieve: Sieve, now: datetime
     """
     rules = program.source.purchase_rules
     typed, rejected = [pl.DataFrame(schema=ROWS)], []
-    tables = raw_tables(program, folders)
+    tables = raw_tables(program, folders, sieve)
     while tables:  # let go of each, so that no two are there as text
         table = tables.pop(0)
         if table.encoding != "utf-8":

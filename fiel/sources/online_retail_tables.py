@@ -18,6 +18,7 @@ from fiel.errors import SourceError
 from fiel.program import Program
 from fiel.sources.dates import instants_of
 from fiel.sources.files import Wanted
+from fiel.sources.profile import add_profile
 from fiel.sources.reading import EXTRA, PARQUET_ENDINGS, ROW, RawTable, read_csv, read_parquet
 from fiel.sources.rules import LARGEST, Rule, Sieve, missing, time_rules, too_many_fields, unparsed, whole
 from fiel.sources.values import DECIMAL, as_text, decimal, identifier, rounded
@@ -73,8 +74,11 @@ def wanted_files(program: Program) -> Wanted:
     return wanted
 
 
-def raw_tables(program: Program, folders: dict[str, Path]) -> list[RawTable]:
-    """Every table of the folders under our column names, in the order of its name: FILE, or FILE/SHEET."""
+def raw_tables(program: Program, folders: dict[str, Path], sieve: Sieve) -> list[RawTable]:
+    """Every table of the folders under our column names, in the order of its name: FILE, or FILE/SHEET.
+
+    What they looked like before goes into `sieve`, customers unshown.
+    """
     tables: list[RawTable] = []
     for part, folder in folders.items():
         names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -84,7 +88,12 @@ def raw_tables(program: Program, folders: dict[str, Path]) -> list[RawTable]:
                 replace(table, name=prefix + name + table.name.removeprefix(Path(name).name))
                 for table in _read_one(folder / name)
             ]
-    return [_in_our_words(table) for table in sorted(tables, key=lambda table: table.name)]
+    tables.sort(key=lambda table: table.name)
+    ours = [_in_our_words(table) for table in tables]
+    for table in tables:
+        people = [name for name in table.columns if _plain(name) in _spellings("customer_id")]
+        add_profile(sieve, table, people)
+    return ours
 
 
 def typed_rows(

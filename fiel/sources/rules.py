@@ -35,6 +35,8 @@ class Sieve:
     read: dict[str, int] = field(default_factory=dict)
     aside: dict[tuple[str, str], int] = field(default_factory=dict)
     """Rows that a rule took out as expected, by table and rule (core_intake)."""
+    profiles: list[pl.DataFrame] = field(default_factory=list)
+    """What each table looked like as it was read (core_profile; `profile.add_profile` fills it)."""
 
     def count(self, name: str, number: int) -> None:
         """Add to a count."""

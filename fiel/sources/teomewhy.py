@@ -10,7 +10,7 @@ Decisions that the domain page leaves open:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import polars as pl
 
 from fiel.errors import ProgramError, SourceError
 from fiel.program import Program
+from fiel.sources.profile import add_profile
 from fiel.sources.reading import RawTable, pick_columns, read_csv, read_sqlite, sqlite_tables
 from fiel.sources.rules import Sieve, cleaned
 from fiel.sources.teomewhy_tables import education, loyalty
@@ -93,6 +94,11 @@ LAYOUTS: dict[str, dict[str, Layout]] = {
 }
 
 
+def _people(layout: Layout) -> list[str]:
+    """Columns that name people, as the source spells them."""
+    return [spelled for ours in ("customer", "user") for spelled in layout.columns.get(ours, ())]
+
+
 def data_sets(program: Program) -> list[str]:
     """Which of the two data sets the program reads; without a `kaggle` entry the loyalty system only."""
     names = [handle.name for handle in program.source.kaggle] or [LOYALTY]
@@ -133,6 +139,7 @@ def read(program: Program, folders: dict[str, Path], sieve: Sieve, now: datetime
             found = _find_table(folder, data_set, table)
             sieve.read[table] = found.rows.height
             picked = pick_columns(found, layout.columns, layout.optional)
+            add_profile(sieve, replace(found, name=table), _people(layout))
             raw[table] = picked.with_columns(cleaned(name) for name in layout.columns)
     zone = program.source.time_zone
     parsed = loyalty(raw, sieve, zone, now, program.source.origins)
