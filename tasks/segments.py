@@ -17,13 +17,12 @@ from fiel.models.hold_out import hold_out
 from fiel.models.hold_out_log import log_hold_out
 from fiel.program import Program
 from fiel.reports.tables import markdown_table
-from fiel.segments.disagreement import disagreement_summary, disagreements
+from fiel.segments.disagreement import alive_statement, disagreement_summary, disagreements
 from fiel.segments.rfm import rfm_moves, segment_profile
 from fiel.segments.rfm_clusters import rfm_clusters
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
 from tasks.features import check_built
-
 
 _TOLD = ("bias_share", "mae", "correlation", "auc_purchase")
 """Measures of the hold-out that a run says in its log; all of them are in the table and in MLflow."""
@@ -84,12 +83,12 @@ def find_disagreements(program: str, as_of: date) -> dict[str, Any]:
     with opened(program) as context:
         if "purchase" not in context.program.features.groups:
             return {}
-        found = disagreements(
-            context.lake.read("feat_snapshot", as_of), context.lake.read("out_scores", as_of), context.program
-        )
+        snapshot = context.lake.read("feat_snapshot", as_of)
+        found = disagreements(snapshot, context.lake.read("out_scores", as_of), context.program)
         _keep(context, "out_disagreements", found, as_of, Core.open(context.lake))
         table = disagreement_summary(found)
-        text = f"# {program}: who disagrees at {as_of}\n\n" + markdown_table(table)
+        statement = alive_statement(snapshot["purchase_alive_prob"])
+        text = "\n\n".join([f"# {program}: who disagrees at {as_of}", statement, markdown_table(table)])
         leave_markdown(program, "disagreements", text, "Stage, p(alive) and classifier")
         return {"customers": found.height}
 

@@ -23,10 +23,10 @@ STAYS_FROM = 0.5
 SAME_WITHIN = 1e-6
 """p(alive) that differs by no more than this over all customers tells nobody apart."""
 
-VOICES = ("stage_says_stays", "alive_says_stays", "model_says_stays")
+VOICES = ("is_staying_by_stage", "is_staying_by_alive", "is_staying_by_model")
 """The columns of the three opinions."""
 
-_WHO = {"stage_says_stays": "stage", "alive_says_stays": "alive", "model_says_stays": "model"}
+_WHO = {"is_staying_by_stage": "stage", "is_staying_by_alive": "alive", "is_staying_by_model": "model"}
 
 
 def disagreements(snapshot: pl.DataFrame, scores: pl.DataFrame, program: Program) -> pl.DataFrame:
@@ -46,9 +46,9 @@ def disagreements(snapshot: pl.DataFrame, scores: pl.DataFrame, program: Program
         scores.filter(pl.col("prob").is_not_null())
         .join(opinions, on="customer_id", how="left")
         .with_columns(
-            stage_says_stays=pl.col("stage").is_in(ACTIVE_STAGES),
-            alive_says_stays=pl.when(speaks).then(pl.col("alive_prob") >= STAYS_FROM),
-            model_says_stays=pl.col("prob") >= STAYS_FROM,
+            is_staying_by_stage=pl.col("stage").is_in(ACTIVE_STAGES),
+            is_staying_by_alive=pl.when(speaks).then(pl.col("alive_prob") >= STAYS_FROM),
+            is_staying_by_model=pl.col("prob") >= STAYS_FROM,
         )
         .filter(pl.any_horizontal(VOICES) & ~pl.all_horizontal(pl.col(VOICES).fill_null(True)))
         .sort("value_at_stake", "customer_id", descending=[True, False], nulls_last=True)
@@ -62,9 +62,9 @@ def disagreement_summary(frame: pl.DataFrame) -> pl.DataFrame:
     Columns: pattern (in words: "stage stays · alive stays · model leaves"; "alive silent" without p(alive)), the three
     opinions, customers, share (of the rows), value_at_stake (empty where nobody has one), mean_alive_prob, mean_prob.
 
-    >>> rows = pl.DataFrame({"customer_id": ["a"], "stage_says_stays": [True], "alive_says_stays": [None],
-    ...                      "model_says_stays": [False], "value_at_stake": [70.0], "alive_prob": [None],
-    ...                      "prob": [0.2]}, schema_overrides={"alive_says_stays": pl.Boolean})
+    >>> rows = pl.DataFrame({"customer_id": ["a"], "is_staying_by_stage": [True], "is_staying_by_alive": [None],
+    ...                      "is_staying_by_model": [False], "value_at_stake": [70.0], "alive_prob": [None],
+    ...                      "prob": [0.2]}, schema_overrides={"is_staying_by_alive": pl.Boolean})
     >>> disagreement_summary(rows).select("pattern", "customers", "value_at_stake").row(0)
     ('stage stays · alive silent · model leaves', 1, 70.0)
     """

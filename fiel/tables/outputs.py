@@ -133,13 +133,13 @@ class Disagreements(dy.Schema):
     stage = text("Stage.", "derived")
     alive_prob = number("p(alive) of the purchase model.", nullable=True, min=0, max=1)
     prob = number("Probability of the classifier.", min=0, max=1)
-    stage_says_stays = flag("The stage is an active one.", "derived")
-    alive_says_stays = flag(
+    is_staying_by_stage = flag("The stage is an active one.", "derived")
+    is_staying_by_alive = flag(
         "p(alive) is at least one half; empty without a model, or where p(alive) is the same for all customers.",
         "derived",
         nullable=True,
     )
-    model_says_stays = flag("The classifier's probability is at least one half.", "derived")
+    is_staying_by_model = flag("The classifier's probability is at least one half.", "derived")
     value_at_stake = number("Value at stake.", unit="value", nullable=True, min=0)
 
 

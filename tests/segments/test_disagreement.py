@@ -48,13 +48,13 @@ def test_listed_are_those_on_whom_the_known_opinions_differ(opinions: tuple[bool
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_stays_when_the_last_visit_is_recent(stage: str) -> None:
     found = disagreements(*tables(("ana", stage, 0.0, 1.0, None)), RETAIL)
-    assert found["stage_says_stays"].to_list() == [stage in ACTIVE_STAGES]
+    assert found["is_staying_by_stage"].to_list() == [stage in ACTIVE_STAGES]
     assert (stage in ACTIVE_STAGES) == (stage not in ("turista", "desencantado", "zumbi"))
 
 
 def test_one_half_stays() -> None:
     found = disagreements(*tables(("ana", "zumbi", 0.5, 0.5, None), ("bia", "fiel", 0.499, 0.499, None)), RETAIL)
-    assert found.select("alive_says_stays", "model_says_stays").rows() == [(True, True), (False, False)]
+    assert found.select("is_staying_by_alive", "is_staying_by_model").rows() == [(True, True), (False, False)]
 
 
 def test_the_most_money_comes_first_and_none_last() -> None:
@@ -70,13 +70,13 @@ def test_without_the_purchase_group_stage_and_classifier_speak() -> None:
     snapshot, scores = tables(("ana", "fiel", None, 0.1, None), ("bia", "fiel", None, 0.9, None))
     plain = RETAIL.model_copy(update={"features": RETAIL.features.model_copy(update={"groups": ("activity",)})})
     found = disagreements(snapshot.drop("purchase_alive_prob"), scores, plain)
-    assert found.select("customer_id", "alive_prob", "alive_says_stays").rows() == [("ana", None, None)]
+    assert found.select("customer_id", "alive_prob", "is_staying_by_alive").rows() == [("ana", None, None)]
 
 
 def test_a_p_alive_that_is_the_same_for_all_is_no_opinion() -> None:
     rows: list[Row] = [("ana", "zumbi", 1.0, 0.1, 9.0), ("bia", "fiel", 1.0, 0.1, 5.0)]
     found = disagreements(*tables(*rows, alive_of_others=1.0), RETAIL)
-    assert found.select("customer_id", "alive_prob", "alive_says_stays").rows() == [("bia", 1.0, None)]
+    assert found.select("customer_id", "alive_prob", "is_staying_by_alive").rows() == [("bia", 1.0, None)]
     assert listed(*rows) == ["ana", "bia"]
 
 
