@@ -9,7 +9,7 @@ from __future__ import annotations
 from fiel.program.base import STAGES
 from fiel.program.files import load_program, program_names, read_program
 from fiel.program.incentive import Economics, Incentive, ScoreBucket, ValueBucket
-from fiel.program.learning import Promotion, Target, Training
+from fiel.program.learning import Promotion, Shares, Target, Training
 from fiel.program.model import Program
 from fiel.program.purchases import Clusters, PurchaseRules, Purchases, Rfm
 from fiel.program.rules import Break, Features, LifeCycle, PartsOfDay, ValueClusters
@@ -33,6 +33,7 @@ __all__ = [
     "Purchases",
     "Rfm",
     "ScoreBucket",
+    "Shares",
     "Source",
     "Target",
     "Training",

@@ -72,6 +72,13 @@ class Incentive(Strict):
     hold_out_share: Share = Field(0.3, description="Share of the eligible held out, so that lift can be measured.")
     season: str = Field("1", description="Salt of the hold-out; a new season draws a new hold-out.")
     balance_floor_points: int = Field(0, description="A balance never falls below this by a penalty.")
+    max_grade: int | None = Field(
+        None,
+        ge=1,
+        le=5,
+        description="Only customers of this grade or a better one are granted anything (1: expected profit above 0). "
+        "Needs economics. Empty: grades do not matter.",
+    )
     exclude_stages: tuple[StageName, ...] = Field((), description="Stages that are never granted anything.")
     exclude_customers: tuple[str, ...] = Field((), description="Customer ids that are never granted anything.")
     max_score_age_days: int = Field(3, ge=0, description="Older scores can be planned, never paid.")
@@ -132,5 +139,9 @@ class Economics(Strict):
     """Money of a right and of a wrong action, where the program knows it."""
 
     currency: str = Field("BRL", description="ISO 4217 code.")
-    benefit: float = Field(gt=0, description="Gain of treating a customer who is positive.")
+    benefit: float = Field(gt=0, description="Gain of treating a customer who is positive and accepts.")
     cost: float = Field(ge=0, description="Loss of treating a customer who is not.")
+    acceptance_rate: float = Field(
+        1.0, gt=0, le=1, description="Share of the treated positives whom the treatment wins; the others gain nothing."
+    )
+    contact_cost: float = Field(0.0, ge=0, description="Cost of treating anyone at all, beside `cost`.")

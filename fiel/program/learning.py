@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fiel.program.base import Days, Share, StageName, Strict
 
@@ -17,11 +17,11 @@ class Target(Strict):
         description="Name of the target. The registered model is fiel-PROGRAM, that of a further target "
         "fiel-PROGRAM-TARGET.",
     )
-    kind: Literal["stage", "active", "purchase"] = Field(
+    kind: Literal["stage", "active", "purchase", "label"] = Field(
         "stage",
         description="stage: in `stage` at as_of + horizon. active: at "
         "least one active day in [as_of, as_of + horizon). purchase: at least one purchase day in it that was not "
-        "taken back before its end.",
+        "taken back before its end. label: the source's own 0/1 column, for a program of kind table; it has no horizon.",
     )
     stage: Literal["fiel"] = Field("fiel", description="The stage that counts as success when kind is stage.")
     horizon_days: Days = Field(28, description="Days from as_of to the outcome.")
@@ -33,13 +33,35 @@ class Target(Strict):
     )
 
 
+class Shares(Strict):
+    """Shares of the customers that train, calibrate and judge a model of an undated program, by a seeded hash."""
+
+    train: Share = Field(0.6, description="Share of the customers that the search and the first fit see.")
+    valid: Share = Field(0.15, description="Share for calibration and for the threshold by validation.")
+    test: Share = Field(0.25, description="Share that is read once, for report and promotion.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Shares:
+        if abs(self.train + self.valid + self.test - 1) > 1e-9 or min(self.train, self.valid, self.test) <= 0:
+            raise ValueError("training.shares: train, valid and test have to be above 0 and to sum to 1")
+        return self
+
+
 class Training(Strict):
     """How the monthly retraining learns and compares (DESIGN.md sections 4 and 5)."""
 
     cohorts: int = Field(24, ge=3, le=240, description="Monthly cohorts at the most.")
     valid_cohorts: int = Field(2, ge=1, description="Cohorts for calibration.")
     oot_cohorts: int = Field(3, ge=1, description="Out-of-time cohorts, read once, for report and promotion.")
-    folds: int = Field(3, ge=2, le=10, description="Rolling-origin folds inside train.")
+    shares: Shares = Field(
+        default_factory=Shares, description="Undated programs (kind table): the parts by customer, instead of cohorts."
+    )
+    folds: int = Field(
+        3,
+        ge=2,
+        le=10,
+        description="Rolling-origin folds inside train; by customer, stratified, where there are no dates.",
+    )
     search_trials: int = Field(8, ge=0, le=500, description="Trials of the search; 0 switches it off.")
     iterations: int = Field(400, ge=10, le=20_000, description="Trees at the most; early stopping on the folds.")
     seed: int = Field(20_260_101, description="Seed of everything that is drawn.")

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -28,6 +28,11 @@ class Program(Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$", description="Name, also in table and model names.")]
     title: str = Field(description="Name as people read it.")
+    kind: Literal["events", "table"] = Field(
+        "events",
+        description="events: dated events, cohorts by time. table: one row for each customer and no dates; as_of is "
+        "source.version_date, and train, validation and test are told apart by customer (training.shares).",
+    )
     simulated: bool = Field(False, description="The data are made up; every page says so.")
     day_time_zone: TimeZone = Field("UTC", description="Time zone in which days are cut.")
     source: Source = Field(description="Where the data come from and how they are laid out.")
@@ -96,6 +101,37 @@ class Program(Strict):
                 "purchases.horizons_days"
             )
         return self
+
+    @model_validator(mode="after")
+    def _kind_fits(self) -> Program:
+        is_table = self.kind == "table"
+        if is_table and self.source.version_date is None:
+            raise ValueError("a program of kind table needs source.version_date: the date of its file, as its as_of")
+        for target in (self.target, *self.more_targets):
+            if is_table != (target.kind == "label"):
+                raise ValueError(
+                    f"target {target.name}: kind label belongs to programs of kind table, the other kinds to events"
+                )
+        if is_table and self.more_targets:
+            raise ValueError("a program of kind table has one target: its file has one label")
+        if self.incentive.max_grade is not None and self.economics is None:
+            raise ValueError("incentive.max_grade reads grades, which come from expected profit: add economics")
+        return self
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the program is undated: one row for each customer, split by customer."""
+        return self.kind == "table"
+
+    @property
+    def baseline_words(self) -> str:
+        """What the first champion is called: an undated program has one stage, so its stage rule is the base rate."""
+        return "the base rate" if self.is_table else "the stage rule"
+
+    @property
+    def judged_on(self) -> str:
+        """What the rows are called that judge a model: out-of-time cohorts, or the test part of an undated program."""
+        return "test" if self.is_table else "out-of-time"
 
     @property
     def target_names(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -11,10 +12,13 @@ from fiel.program.purchases import PurchaseRules
 
 
 class KaggleHandle(Strict):
-    """One Kaggle data set that is part of the source."""
+    """One Kaggle data set, or the data of one competition, that is part of the source."""
 
     name: str = Field(description="Short name, also the folder under raw/ and under a local source folder.")
-    handle: str = Field(description="OWNER/DATASET on Kaggle.")
+    handle: str = Field(description="OWNER/DATASET on Kaggle; the competition's name for a competition.")
+    kind: Literal["dataset", "competition"] = Field(
+        "dataset", description="competition: its rules have to be accepted on its page before anything is downloaded."
+    )
 
 
 class EventColumns(Strict):
@@ -40,7 +44,7 @@ class EventColumns(Strict):
 class Source(Strict):
     """Where the data come from and how they are laid out."""
 
-    format: Literal["teomewhy", "event_table", "online_retail"] = Field(
+    format: Literal["teomewhy", "event_table", "online_retail", "santander"] = Field(
         description="The layout: a module of `fiel/sources/`."
     )
     kaggle: tuple[KaggleHandle, ...] = Field((), description="Kaggle data sets, resolved to a version before download.")
@@ -86,6 +90,11 @@ class Source(Strict):
         {},
         description="Source spelling of a product category (lower case) to ours; "
         "an unmapped category warns and stays as it is.",
+    )
+    version_date: date | None = Field(
+        None,
+        description="Undated programs (kind table): the date of the source version, which is their only as_of. Move it "
+        "when a newer file comes.",
     )
     purchase_rules: PurchaseRules = Field(
         default_factory=PurchaseRules, description="online_retail: what becomes of cancellations and other odd rows."
