@@ -133,6 +133,7 @@ def land_core(
     tables["core_rejected"] = sieve.rejected_rows()
     tables["core_intake"] = sieve_intake(sieve, tables) if parsed["intake"].is_empty() else parsed["intake"]
     tables["core_profile"] = collected_profile(sieve)
+    tables |= {name: pl.DataFrame(schema=TABLES[name].declared) for name in CORE_TABLES if name not in tables}
     assert set(tables) == set(CORE_TABLES)
     return Landing(tables, known_through, first_day, _counts(sieve, tables, comparison), sieve.warnings)
 

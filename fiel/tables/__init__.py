@@ -13,6 +13,8 @@ from __future__ import annotations
 from fiel.errors import SchemaError
 from fiel.tables.columns import KnownAt, Layer, Pattern, Table
 from fiel.tables.core import (
+    ATTRIBUTES_PATTERNS,
+    Attributes,
     Changes,
     Completions,
     CourseEpisodes,
@@ -21,7 +23,10 @@ from fiel.tables.core import (
     EventLines,
     Events,
     Intake,
+    Interactions,
+    Labels,
     Links,
+    LinksSessions,
     Products,
     Profile,
     Rejected,
@@ -61,6 +66,7 @@ from fiel.tables.outputs import (
 
 __all__ = [
     "ACTIVITY_PATTERNS",
+    "ATTRIBUTES_PATTERNS",
     "CLUSTERS",
     "CORE_TABLES",
     "COURSES_PATTERNS",
@@ -89,6 +95,10 @@ TABLES: dict[str, Table] = {
         Table("core_skills", Skills),
         Table("core_rewards", Rewards),
         Table("core_returns", Returns),
+        Table("core_attributes", Attributes, ATTRIBUTES_PATTERNS),
+        Table("core_labels", Labels),
+        Table("core_interactions", Interactions),
+        Table("core_links_sessions", LinksSessions),
         Table("core_intake", Intake),
         Table("core_profile", Profile),
         Table("core_rejected", Rejected),

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import dataframely as dy
+import polars as pl
 
-from fiel.tables.columns import date, flag, instant, text, whole
+from fiel.tables.columns import Pattern, date, flag, instant, text, whole
+
+ATTRIBUTES_PATTERNS = (
+    Pattern("x_{key}", pl.Float64(), "A number of the source's table; empty where the source has none."),
+    Pattern("c_{key}", pl.String(), "A text level of the source's table; empty where the source has none."),
+)
 
 
 class Customers(dy.Schema):
@@ -199,6 +205,39 @@ class Profile(dy.Schema):
     )
     histogram = text("JSON: list of [from, to, rows] (number, date); empty for texts.", "never", nullable=True)
     frequent = text("JSON: list of [value, rows], the ten most frequent.", "never", nullable=True)
+
+
+class Attributes(dy.Schema):
+    """Customers of an undated table: one row each, its numbers as `x_{key}`, its text levels as `c_{key}`."""
+
+    customer_id = text("Customer (the row number where the source has no id).", "first_version", primary_key=True)
+
+
+class Labels(dy.Schema):
+    """What an undated table says about each customer beside the attributes: the outcome, and who was treated."""
+
+    customer_id = text("Customer.", "first_version", primary_key=True)
+    label = whole("Outcome: 1 it happened, 0 it did not; empty where not known.", "never", nullable=True, min=0, max=1)
+    is_treated = flag("Was in the operator's campaign; empty where not known. Never a feature.", "never", nullable=True)
+
+
+class Interactions(dy.Schema):
+    """The interaction log: one row for each event of a session, exact repeats dropped."""
+
+    session = whole("Session.", primary_key=True, min=0)
+    occurred_at = instant("Instant, naive UTC.", primary_key=True)
+    aid = whole("Article.", primary_key=True, min=0)
+    kind = text("clicks, carts or orders.", primary_key=True, regex="^(clicks|carts|orders)$")
+    day = date("Day in the program's day_time_zone.")
+    hour = whole("Hour of the day in that zone.", unit="hours", min=0, max=23)
+    weekday = whole("Day of the week in that zone, 1 Monday to 7 Sunday.", min=1, max=7)
+
+
+class LinksSessions(dy.Schema):
+    """Which customer a session of the interaction log belongs to, where the operator knows it."""
+
+    session = whole("Session.", "first_version", primary_key=True, min=0)
+    customer_id = text("Customer.", "first_version", min_length=1)
 
 
 class Rejected(dy.Schema):
