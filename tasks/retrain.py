@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 
 from fiel.core import Core
 from fiel.lake import Lake
-from fiel.models.cohorts import CohortSplit, monthly_as_of, split_cohorts
+from fiel.models.cohorts import CohortSplit, monthly_as_of, split_cohorts, split_customers
 from fiel.models.labels import outcome
 from fiel.models.record import EVALUATION_FILE, as_training, read_evaluation, training_fingerprint
 from fiel.models.retraining import train
@@ -72,9 +72,11 @@ def train_challenger(program: str, as_of: date, target: str | None = None) -> di
         )
         info = context.registry.log_training(training)
         log.info(
-            "version %s: out-of-time AUC %.3f (stage rule %.3f)",
+            "version %s: %s AUC %.3f (%s %.3f)",
             info.version,
+            context.program.judged_on,
             learned.evaluation.value("oot", "auc") or float("nan"),
+            context.program.baseline_words,
             learned.evaluation.value("oot", "auc", "stage_rule") or float("nan"),
         )
         return {"version": info.version, "run": info.run_id, "uri": context.registry.uri, "trained": True}
@@ -116,6 +118,8 @@ def promote_challenger(
 
 
 def _split(core: Core, program: Program, as_of: date) -> CohortSplit:
+    if program.is_table:
+        return split_customers(program, as_of)
     return split_cohorts(monthly_as_of(core.first_day, as_of, program), program, as_of)
 
 

@@ -19,6 +19,7 @@ from catboost import CatBoostClassifier, CatBoostError
 from fiel.errors import RegistryError
 from fiel.models.classifier import features_of, model_bytes
 from fiel.models.loaded import Kind
+from fiel.models.parts import CustomerParts
 from fiel.models.stage_rule import StageRule
 
 
@@ -28,7 +29,8 @@ class Training:
 
     `fingerprint` identifies inputs, recipe and code; `recipe_digest` what counts as the same recipe on other data;
     `trained_as_of` the cohorts that the artifact was fitted or calibrated on, `oot_as_of` those that judge it;
-    `metrics` are named `split.measure`; `files` are plots and tables by relative path; `example` is a few rows.
+    `parts` tells the customers of an undated program apart; `metrics` are named `split.measure`; `files` are plots and
+    tables by relative path; `example` is a few rows.
     """
 
     model: Any
@@ -45,6 +47,7 @@ class Training:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    parts: CustomerParts | None = None
 
     @property
     def kind(self) -> Kind:

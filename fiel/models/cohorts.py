@@ -3,6 +3,9 @@
 With h the horizon, every split keeps an embargo: the outcome of an earlier part is known before a later part begins
 (`train.as_of + h <= valid.as_of`, `valid.as_of + h <= oot.as_of`, `oot.as_of + h <= as_of` of the training). With
 firsts of the month and h = 28 nothing lies in between; a longer horizon sets cohorts aside as embargo.
+
+An undated program has one cohort, and its parts are told apart by customer (fiel.models.parts): `CohortSplit.rows`
+gives the rows of a part either way, so nothing that learns or judges asks which of the two it is.
 """
 
 from __future__ import annotations
@@ -12,29 +15,36 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import polars as pl
+
 from fiel.errors import CohortError
 from fiel.models.labels import matures_on
+from fiel.models.parts import CustomerParts
 from fiel.program import Program
 
 
 @dataclass(frozen=True)
 class CohortSplit:
-    """Cohorts by their part, each in order of time; `breaks` are those (of any part) whose outcome meets a break."""
+    """Cohorts by their part, each in order of time; `breaks` are those (of any part) whose outcome meets a break.
+
+    With `parts` (an undated program) the three hold the same one as_of, and the customer says which part a row is of.
+    """
 
     train: tuple[date, ...]
     valid: tuple[date, ...]
     oot: tuple[date, ...]
     embargo: tuple[date, ...] = ()
     breaks: tuple[date, ...] = ()
+    parts: CustomerParts | None = None
 
     @property
     def dates(self) -> tuple[date, ...]:
-        """All cohorts that are used, in order of time."""
-        return self.train + self.valid + self.oot
+        """All cohorts that are used, in order of time, each once."""
+        return tuple(dict.fromkeys(self.train + self.valid + self.oot))
 
-    def part(self, as_of: date) -> str:
-        """`train`, `valid` or `oot`."""
-        return "train" if as_of in self.train else "valid" if as_of in self.valid else "oot"
+    def rows(self, frame: pl.DataFrame, *names: str) -> pl.DataFrame:
+        """The rows of `frame` (customer_id, as_of …) that belong to the parts `names` (train, valid, oot), in order."""
+        return part_rows(frame, [day for name in names for day in getattr(self, name)], self.parts, *names)
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,17 @@ def split_cohorts(dates: Iterable[date], program: Program, as_of: date) -> Cohor
         embargo=tuple(day for day in matured if day not in used),
         breaks=tuple(sorted(day for day in used if break_days(day, program))),
     )
+
+
+def split_customers(program: Program, as_of: date) -> CohortSplit:
+    """The split of an undated program's one cohort by customer, as its program file asks for."""
+    return CohortSplit((as_of,), (as_of,), (as_of,), parts=CustomerParts.of_program(program))
+
+
+def part_rows(frame: pl.DataFrame, dates: Iterable[date], parts: CustomerParts | None, *names: str) -> pl.DataFrame:
+    """The rows of the cohorts `dates`; with `parts` only those of the customers in the parts `names`."""
+    found = frame.filter(pl.col("as_of").is_in(list(dates)))
+    return found if parts is None else parts.rows(found, *names)
 
 
 def rolling_folds(train: Sequence[date], program: Program) -> list[Fold]:

@@ -17,10 +17,11 @@ from fiel.errors import CohortError, SchemaError
 from fiel.models.baselines import in_population, with_purchase_prob
 from fiel.models.calibration import CohortSpread
 from fiel.models.classifier import predict
-from fiel.models.cohorts import break_days
+from fiel.models.cohorts import break_days, part_rows
 from fiel.models.drift import psi, psi_inputs
 from fiel.models.loaded import LoadedModel
 from fiel.models.metrics import Array
+from fiel.models.parts import OOT, TRAIN, VALID, CustomerParts
 from fiel.models.retraining import refit as refit_recipe
 from fiel.models.stage_rule import StageRule
 from fiel.models.versions import VersionInfo
@@ -61,14 +62,14 @@ def evidence(
     whose columns are gone is stood in for by the stage rule. CohortError when cohorts are missing, or when the
     challenger itself has seen the rows that judge it.
     """
-    if has_seen(challenger, challenger.oot_as_of, program):
+    if has_seen(challenger, challenger.oot_as_of, program, challenger.parts):
         raise CohortError(
             f"version {challenger.version} was trained on outcomes from after its first out-of-time cohort "
             f"{min(challenger.oot_as_of)}: nothing it does there can be believed; train it on earlier cohorts"
         )
     labelled = snapshots.filter(in_population(program)).join(labels, on=["customer_id", "as_of"], how="inner")
-    trained = _cohorts(labelled, challenger.trained_as_of, "training")
-    oot = _cohorts(labelled, challenger.oot_as_of, "out-of-time")
+    trained = _cohorts(labelled, challenger, challenger.trained_as_of, "training", TRAIN, VALID)
+    oot = _cohorts(labelled, challenger, challenger.oot_as_of, program.judged_on, OOT)
     rule = StageRule.fit(trained["stage"], trained["label"])
     probs = challenger.predict(oot)
     rule_probs = rule.predict(oot["stage"])
@@ -82,7 +83,7 @@ def evidence(
         "as_of",
         "label",
         "stage",
-        "age_days",
+        "age_days" if "age_days" in oot.columns else pl.lit(None, pl.Int64).alias("age_days"),
         is_seen=pl.col("customer_id").is_in(trained["customer_id"].unique().implode()),
         is_break=~pl.col("as_of").is_in(quiet),
         prob=pl.Series(probs, dtype=pl.Float64),
@@ -103,8 +104,16 @@ def evidence(
     )
 
 
-def has_seen(model: LoadedModel | VersionInfo, oot: tuple[date, ...], program: Program) -> bool:
-    """Whether the model learned from outcomes that were known only after the first of these cohorts began."""
+def has_seen(
+    model: LoadedModel | VersionInfo, oot: tuple[date, ...], program: Program, parts: CustomerParts | None = None
+) -> bool:
+    """Whether the model learned from outcomes that were known only after the first of these cohorts began.
+
+    With `parts` (the test part of an undated program judges): whether it learned from customers of that test part. A
+    model of the same parts did not, whatever source version it was trained on; of a model of other parts it is assumed.
+    """
+    if parts is not None:
+        return model.parts != parts
     horizon = timedelta(days=program.target.horizon_days)
     return bool(oot) and any(day + horizon > min(oot) for day in model.trained_as_of)
 
@@ -119,14 +128,15 @@ def _champion_probs(
     refit: Refit | None,
 ) -> tuple[Array, str | None]:
     try:
-        if not has_seen(champion, challenger.oot_as_of, program):
+        if not has_seen(champion, challenger.oot_as_of, program, challenger.parts):
             return champion.predict(oot), None
         honest = (refit or refitted)(champion, trained)
-        return honest(oot), (
-            f"version {champion.version} was trained on out-of-time cohorts, so its recipe was refitted without them"
-        )
+        seen = "under another split by customer" if challenger.parts else "on out-of-time cohorts"
+        without = "on the training part of this one" if challenger.parts else "without them"
+        return honest(oot), f"version {champion.version} was trained {seen}, so its recipe was refitted {without}"
     except SchemaError as error:
-        return rule_probs, f"the stage rule stands in for the champion, which cannot be computed any more: {error}"
+        baseline = program.baseline_words
+        return rule_probs, f"{baseline} stands in for the champion, which cannot be computed any more: {error}"
 
 
 def refitted(champion: LoadedModel, rows: pl.DataFrame) -> Predict:
@@ -138,8 +148,10 @@ def refitted(champion: LoadedModel, rows: pl.DataFrame) -> Predict:
     return lambda frame: predict(model, champion.aligned(frame))
 
 
-def _cohorts(rows: pl.DataFrame, dates: tuple[date, ...], what: str) -> pl.DataFrame:
-    found = rows.filter(pl.col("as_of").is_in(dates)).sort("as_of", "customer_id")
+def _cohorts(
+    rows: pl.DataFrame, challenger: LoadedModel, dates: tuple[date, ...], what: str, *names: str
+) -> pl.DataFrame:
+    found = part_rows(rows, dates, challenger.parts, *names).sort("as_of", "customer_id")
     missing = sorted(set(dates) - set(found["as_of"].unique()))
     if missing or not dates:
         named = ", ".join(map(str, missing)) or "none was named"

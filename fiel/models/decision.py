@@ -15,6 +15,7 @@ from fiel.models.bootstrap import Comparison
 from fiel.models.comparison import Evidence
 from fiel.models.gates import Gate
 from fiel.models.metrics import measure
+from fiel.models.wording import spoken
 from fiel.program import Program
 from fiel.store import PromotionRow
 
@@ -104,10 +105,10 @@ def decide(
         fingerprint=challenger.fingerprint,
     )
     if champion is None:
-        return _first(blank, challenger)
+        return spoken(_first(blank, challenger), program)
     settled = _without_comparison(found.rows, challenger, champion, history)
     if settled is not None:
-        return replace(blank, reason=settled)
+        return spoken(replace(blank, reason=settled), program)
     rule: Rule = "same_recipe" if challenger.recipe_digest == champion.recipe_digest else "new_recipe"
     compared = g.paired(found.rows, "champion_prob", program)
     purchases = g.paired(found.rows, PURCHASE_PROB, program) if PURCHASE_PROB in found.rows.columns else None
@@ -125,14 +126,17 @@ def decide(
         *g.stable_inputs(found.psi_inputs, program),
     )
     failed = [gate for gate in gates if gate.outcome == "fail"]
-    return replace(
-        blank,
-        action="keep" if failed else "promote",
-        reason=_reason(rule, failed, gates, found, challenger, champion),
-        rule=rule,
-        gates=gates,
-        comparison=compared,
-        metrics=_metrics(found, compared, purchases, program),
+    return spoken(
+        replace(
+            blank,
+            action="keep" if failed else "promote",
+            reason=_reason(rule, failed, gates, found, challenger, champion),
+            rule=rule,
+            gates=gates,
+            comparison=compared,
+            metrics=_metrics(found, compared, purchases, program),
+        ),
+        program,
     )
 
 

@@ -136,11 +136,11 @@ def split_metrics(predictions: pl.DataFrame, program: Program, spread: CohortSpr
 def cohort_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
     """One row for each cohort and model; cohorts whose outcome meets a planned break are flagged."""
     rows = []
-    for (as_of,), part in _groups(predictions, ["as_of"]):
+    for (as_of, split), part in _groups(predictions, ["as_of", "split"]):
         for model, column in models_of(predictions).items():
             measured = measure(_labels(part), part[column].to_numpy(), program.economics).row()
             rows.append(
-                {"split": part["split"][0], "as_of": as_of, "is_break": part["is_break"][0], "model": model, **measured}
+                {"split": split, "as_of": as_of, "is_break": part["is_break"][0], "model": model, **measured}
             )
     return pl.DataFrame(rows, schema=COHORT_SCHEMA)
 
@@ -148,8 +148,11 @@ def cohort_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
 def slice_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
     """One row for each split, slice and model: by stage, by first week (age up to 7 days), by seen in training.
 
-    Slices with fewer rows than `promotion.min_slice` are marked small: reported, never gated.
+    Slices with fewer rows than `promotion.min_slice` are marked small: reported, never gated. An undated program knows
+    neither stages nor ages, and nobody in its test part was seen in training: it has none.
     """
+    if program.is_table:
+        return pl.DataFrame(schema=SLICE_SCHEMA)
     first_week = program.life_cycle.new_max_age
     named = {
         "stage": pl.col("stage"),

@@ -191,7 +191,7 @@ def stable_inputs(psi: pl.DataFrame | None, program: Program) -> list[Gate]:
 def no_worse_slice(rows: pl.DataFrame, program: Program) -> list[Gate]:
     """In no slice worse than the champion: fails where the log loss difference is above the margin at its lower bound.
 
-    Slices by stage, first week and seen in training. The level is corrected for their number (Bonferroni); slices with
+    Slices by stage, first week and seen in training; none for an undated program, which knows none of them. The level is corrected for their number (Bonferroni); slices with
     fewer rows than `promotion.min_slice` are reported, not gated.
     """
     slices, margin = _slices(rows, program), program.promotion.slice_margin
@@ -243,6 +243,8 @@ def _calibration(rows: pl.DataFrame, column: str, program: Program, spread: Coho
 
 
 def _slices(rows: pl.DataFrame, program: Program) -> list[tuple[str, pl.DataFrame]]:
+    if program.is_table:
+        return []
     first_week = pl.col("age_days") <= program.life_cycle.new_max_age
     named = [(f"stage {stage}", pl.col("stage") == stage) for stage in rows["stage"].unique().sort()]
     named += [("first week", first_week), ("later weeks", ~first_week)]

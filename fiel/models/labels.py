@@ -17,8 +17,11 @@ LABEL_SCHEMA = {"customer_id": pl.String(), "as_of": pl.Date(), "label": pl.Int8
 
 
 def matures_on(as_of: date, program: Program) -> date:
-    """The first date on which the outcome of a cohort can be known: `as_of + horizon`."""
-    return as_of + timedelta(days=program.target.horizon_days)
+    """The first date on which the outcome of a cohort can be known: `as_of + horizon`.
+
+    An undated program's outcomes come with the same file as its attributes: they are known at as_of.
+    """
+    return as_of if program.is_table else as_of + timedelta(days=program.target.horizon_days)
 
 
 def is_matured(as_of: date, program: Program, known_through: date) -> bool:
@@ -32,6 +35,7 @@ def outcome(core: Core, as_of_dates: Sequence[date], program: Program) -> pl.Dat
     Kind `stage`: 1 if the customer is in the target's stage at as_of + horizon. Kind `active`: 1 if the customer has
     an active day in [as_of, as_of + horizon). Kind `purchase`: 1 if the customer has a purchase day in it that stands
     at its end, as far as returns were known then (fiel/features/purchase_days.py). Operator events are no activity.
+    Kind `label`: the source's own column, one row for each customer whose label is known.
     Rows are sorted by as_of, customer. TimeError for a cohort whose outcome the data do not know yet (DOMAIN.md
     section 0).
     """
@@ -40,6 +44,10 @@ def outcome(core: Core, as_of_dates: Sequence[date], program: Program) -> pl.Dat
         _check_matured(as_of, core, program)
     if not dates:
         return pl.DataFrame(schema=LABEL_SCHEMA)
+    if program.target.kind == "label":
+        known = core["labels"].filter(pl.col("label").is_not_null())
+        labels = [known.with_columns(as_of=pl.lit(day), label=pl.col("label").cast(pl.Int8)) for day in dates]
+        return pl.concat(labels).select(list(LABEL_SCHEMA)).sort("as_of", "customer_id").collect()
     spans = life_cycle_spans(core["customer_days"], program) if program.target.kind == "stage" else None
     successes = [
         _in_stage(spans, as_of, program) if spans is not None else _bought_or_active(core, as_of, program)

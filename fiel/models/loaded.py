@@ -12,6 +12,7 @@ from fiel.errors import SchemaError
 from fiel.models.calibration import CohortSpread
 from fiel.models.classifier import predict
 from fiel.models.metrics import Array
+from fiel.models.parts import CustomerParts
 from fiel.models.stage_rule import StageRule
 from fiel.tables import COURSES_PATTERNS
 
@@ -24,7 +25,7 @@ class LoadedModel:
 
     `trained_as_of` are the cohorts that the artifact was fitted or calibrated on, `oot_as_of` those that judge it;
     `recipe` is how it was made; `spread` is how far calibration lies apart from month to month; `as_of` is the date
-    that it was trained for.
+    that it was trained for. `parts`: which customers it learned from, where the cohorts are not told apart by time.
     """
 
     version: str
@@ -40,6 +41,7 @@ class LoadedModel:
     oot_as_of: tuple[date, ...] = ()
     spread: CohortSpread | None = None
     as_of: date | None = None
+    parts: CustomerParts | None = None
 
     def predict(self, frame: pl.DataFrame) -> Array:
         """Probabilities, one for each row of `frame` in its order; SchemaError names columns that are missing."""

@@ -47,6 +47,7 @@ def as_training(
         known_through=known_through,
         trained_as_of=learned.trained_as_of,
         oot_as_of=learned.split.oot,
+        parts=learned.split.parts,
         table_versions=table_versions,
         example=example,
         recipe=learned.recipe_json(),

@@ -149,6 +149,7 @@ class Registry:
             oot_as_of=info.oot_as_of,
             spread=spread_of(info.tags),
             as_of=info.as_of,
+            parts=info.parts,
         )
 
     def champion(self) -> LoadedModel:

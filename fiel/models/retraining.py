@@ -36,6 +36,7 @@ from fiel.models.classifier import DEFAULT_PARAMS, Recipe, base_recipe
 from fiel.models.cohorts import CohortSplit
 from fiel.models.drift import psi, psi_inputs
 from fiel.models.evaluation import Evaluation, evaluate
+from fiel.models.parts import OOT, TRAIN, VALID
 from fiel.models.search import SEARCH_SPACE, Search, search_recipe
 from fiel.models.stage_rule import StageRule
 from fiel.program import Program
@@ -86,7 +87,7 @@ class Learned:
     @property
     def trained_as_of(self) -> tuple[date, ...]:
         """The cohorts that the artifact was fitted on."""
-        return self.split.train + self.split.valid
+        return tuple(dict.fromkeys(self.split.train + self.split.valid))
 
     def recipe_json(self) -> dict[str, Any]:
         """What rebuilds the artifact from the same rows: `refit` takes it."""
@@ -107,8 +108,7 @@ def train(
     one class only. Equal input gives an equal artifact, byte for byte.
     """
     rows = training_rows(snapshots, labels, split, program)
-    fitted_on = _part(rows, split.train)
-    valid, oot = _part(rows, split.valid), _part(rows, split.oot)
+    fitted_on, valid, oot = (_part(rows, split, name, program) for name in (TRAIN, VALID, OOT))
     base = base_recipe(_usable(features or _model_features(rows, program), fitted_on), rows.schema, program.training)
 
     search = search_recipe(base, fitted_on, program)
@@ -163,12 +163,15 @@ def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSp
 
     CohortError names cohorts without a row, SchemaError columns that every model is judged by.
     """
-    lacking = [name for name in ("stage", "age_days", "in_population") if name not in snapshots.columns]
+    needed = ("stage", "in_population") if program.is_table else ("stage", "age_days", "in_population")
+    lacking = [name for name in needed if name not in snapshots.columns]
     if lacking:
         raise SchemaError(
             f"the snapshots lack {', '.join(lacking)}: features.groups in the program file has to hold activity and "
             "life_cycle, because models are compared with the stage rule and judged by stage and age"
         )
+    if "age_days" not in snapshots.columns:  # an undated program knows no age
+        snapshots = snapshots.with_columns(age_days=pl.lit(None, pl.Int64))
     rows = (
         snapshots.filter(in_population(program), pl.col("as_of").is_in(split.dates))
         .join(labels, on=["customer_id", "as_of"], how="inner")
@@ -212,7 +215,10 @@ def month_to_month(search: Search, model: CatBoostClassifier, valid: pl.DataFram
     """How far one month's calibration lies from another's, on rows that no fit has seen.
 
     From the folds that are cut by time and the validation cohorts; cohorts that meet a planned break are left out.
+    The parts of an undated program are drawn from the same customers, so nothing lies between them but chance.
     """
+    if split.parts is not None:
+        return CohortSpread(0.0, 0.0, 0)
     columns = ["part", "customer_id", "as_of", "label", "raw"]
     folds = search.judged.filter(pl.col("kind") == "time").with_columns(part=pl.lit("folds")).select(columns)
     scored = valid.with_columns(
@@ -230,7 +236,8 @@ def procedure_digest(program: Program) -> str:
     It covers target, life cycle, features, training rules and the search space, not what a search found in one
     month's rows: "the same recipe on newer data" of DESIGN.md section 5 is an equal procedure.
     """
-    rules = program.training.model_dump(mode="json", exclude={"threads"})
+    left_out = {"threads"} if program.is_table else {"threads", "shares"}
+    rules = program.training.model_dump(mode="json", exclude=left_out)
     names = ["target", "life_cycle", "features", "value_clusters", "parts_of_day", "operator_events"]
     names += [part for group, part in _RULES_OF_GROUPS.items() if group in program.features.groups]
     parts = program.digest(*names)
@@ -254,8 +261,14 @@ def importances(model: CatBoostClassifier, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _part(rows: pl.DataFrame, dates: tuple[date, ...]) -> pl.DataFrame:
-    return rows.filter(pl.col("as_of").is_in(dates))
+def _part(rows: pl.DataFrame, split: CohortSplit, name: str, program: Program) -> pl.DataFrame:
+    found = split.rows(rows, name)
+    if found.is_empty():
+        raise CohortError(
+            f"program {program.name}: no labelled customer is in the part {name}: look at training.shares, or bring "
+            "more rows with a label"
+        )
+    return found
 
 
 def _model_features(rows: pl.DataFrame, program: Program) -> list[str]:

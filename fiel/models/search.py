@@ -166,6 +166,8 @@ def columns_of_group(group: str, features: Sequence[str], program: Program) -> s
 
 
 def _fold_rows(frame: pl.DataFrame, program: Program) -> list[_FoldRows]:
+    if program.is_table:
+        return _stratified_folds(frame, program)
     dates: list[date] = sorted(frame["as_of"].unique().to_list())
     folds = [
         _FoldRows(
@@ -187,6 +189,21 @@ def _customer_folds(frame: pl.DataFrame, program: Program) -> list[_FoldRows]:
         _FoldRows("customer", placed.filter(pl.col("fold") != k), placed.filter(pl.col("fold") == k))
         for k in range(count)
     ]
+
+
+def _stratified_folds(frame: pl.DataFrame, program: Program) -> list[_FoldRows]:
+    """Folds of an undated program, one row for each customer: each holds its share of the positives."""
+    count = program.training.folds
+    ordered = frame.sort("customer_id")
+    drawn = np.random.default_rng(program.training.seed).permutation(ordered.height)
+    placed = ordered.with_columns(_drawn=pl.Series(drawn)).with_columns(
+        fold=(pl.col("_drawn").rank("ordinal").over("label").cast(pl.Int64) - 1) % count
+    )
+    folds = [
+        _FoldRows("customer", placed.filter(pl.col("fold") != k), placed.filter(pl.col("fold") == k))
+        for k in range(count)
+    ]
+    return [fold for fold in folds if _both(fold.fit) and _both(fold.judge)]
 
 
 def _both(frame: pl.DataFrame) -> bool:

@@ -10,9 +10,11 @@ import polars as pl
 
 from fiel.models.artifact import Training
 from fiel.models.baselines import in_population
+from fiel.models.cohorts import part_rows
 from fiel.models.comparison import Evidence, Refit, evidence
 from fiel.models.decision import Decision, decide
 from fiel.models.metrics import measure
+from fiel.models.parts import OOT, TRAIN, VALID
 from fiel.models.promotion import Applied, promote
 from fiel.models.registry import Registry, VersionInfo
 from fiel.models.stage_rule import StageRule
@@ -75,8 +77,8 @@ def _first_champion(
     at: datetime,
 ) -> None:
     rows = snapshots.filter(in_population(program)).join(labels, on=["customer_id", "as_of"], how="inner")
-    trained = rows.filter(pl.col("as_of").is_in(info.trained_as_of))
-    oot = rows.filter(pl.col("as_of").is_in(info.oot_as_of))
+    trained = part_rows(rows, info.trained_as_of, info.parts, TRAIN, VALID)
+    oot = part_rows(rows, info.oot_as_of, info.parts, OOT)
     rule = StageRule.fit(trained["stage"], trained["label"])
     measured = measure(oot["label"].to_numpy().astype(float), rule.predict(oot["stage"]), program.economics)
     logged = registry.log_training(
@@ -88,6 +90,7 @@ def _first_champion(
             known_through=info.known_through,
             trained_as_of=info.trained_as_of,
             oot_as_of=info.oot_as_of,
+            parts=info.parts,
             table_versions=info.table_versions,
             example=trained,
             recipe={"kind": STAGE_RULE_RECIPE},

@@ -11,6 +11,7 @@ from typing import Any
 from fiel.models.artifact import Training
 from fiel.models.calibration import CohortSpread
 from fiel.models.loaded import Kind
+from fiel.models.parts import CustomerParts
 from fiel.program import Program
 from fiel.version import code_version
 
@@ -34,6 +35,11 @@ class VersionInfo:
     address: str
     tags: Mapping[str, str]
 
+    @property
+    def parts(self) -> CustomerParts | None:
+        """Which customers the version learned from, for an undated program."""
+        return CustomerParts.parse(self.tags.get("customer_parts", ""))
+
 
 def facts(training: Training, program: Program) -> dict[str, str]:
     """The tags of a training: everything that `version_info` reads back, but the digest of the artifact."""
@@ -47,6 +53,7 @@ def facts(training: Training, program: Program) -> dict[str, str]:
         "known_through": training.known_through.isoformat(),
         "trained_as_of": ",".join(day.isoformat() for day in training.trained_as_of),
         "oot_as_of": ",".join(day.isoformat() for day in training.oot_as_of),
+        **({} if training.parts is None else {"customer_parts": str(training.parts)}),
         "table_versions": json.dumps(dict(training.table_versions), sort_keys=True),
         "code_version": code_version(),
         "simulated": str(program.simulated).lower(),

@@ -21,7 +21,7 @@ class Target(Strict):
         "stage",
         description="stage: in `stage` at as_of + horizon. active: at "
         "least one active day in [as_of, as_of + horizon). purchase: at least one purchase day in it that was not "
-        "taken back before its end. label: the source's own 0/1 column, for a program of kind table; it has no horizon.",
+        "taken back before its end. label: the source's own 0/1 column (programs of kind table; no horizon).",
     )
     stage: Literal["fiel"] = Field("fiel", description="The stage that counts as success when kind is stage.")
     horizon_days: Days = Field(28, description="Days from as_of to the outcome.")
