@@ -19,9 +19,10 @@ from fiel.errors import ProgramError, SourceAccessError, SourceError
 from fiel.lake import Lake
 from fiel.program import KaggleHandle, Program
 from fiel.settings import Settings
-from fiel.sources import event_table, kaggle, online_retail, raw, teomewhy
+from fiel.sources import event_table, kaggle, online_retail, raw, santander, teomewhy
 from fiel.sources.files import Wanted, by_patterns, is_simulated, resolve_files
 from fiel.sources.landing import Landing, land_core
+from fiel.sources.landing_table import land_table
 from fiel.sources.reading import ENDINGS
 from fiel.sources.rules import Sieve
 from fiel.sources.version import KAGGLE, SourcePart, SourceVersion
@@ -30,7 +31,12 @@ from fiel.version import code_version
 
 _RULES = ("day_time_zone", "source", "value", "operator_events", "parts_of_day", "courses_undated_until")
 """Parts of a program that decide what the core tables are."""
-_READERS = {"teomewhy": teomewhy.read, "event_table": event_table.read, "online_retail": online_retail.read}
+_READERS = {
+    "teomewhy": teomewhy.read,
+    "event_table": event_table.read,
+    "online_retail": online_retail.read,
+    "santander": santander.read,
+}
 """Source formats: the files of a version to parsed tables."""
 
 
@@ -103,6 +109,8 @@ def read_and_normalise(
     folders = {part.name: Path(raw_folder) / part.name / part.version for part in version.parts}
     moment = now or datetime.now(UTC).replace(tzinfo=None)
     parsed = _READERS[program.source.format](program, folders, sieve, moment)
+    if program.is_table:
+        return land_table(program, version, parsed, sieve, previous)
     same_rules = previous is None or previous.fingerprint.split("-")[0] == _rules_digest(program)
     return land_core(program, version, parsed, sieve, previous, same_rules=same_rules)
 
@@ -214,6 +222,8 @@ def _wanted(program: Program) -> Wanted:
         return lambda names: teomewhy.wanted_files(program, names)
     if program.source.format == "online_retail":
         return online_retail.wanted_files(program)
+    if program.source.format == "santander":
+        return santander.wanted_files
     if program.source.columns is None:
         raise ProgramError(f"program {program.name}: source.columns is needed for format event_table")
     return by_patterns(program.source.files, ENDINGS)

@@ -11,6 +11,8 @@ import gzip
 import io
 import re
 import sqlite3
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,12 +206,26 @@ def _content(path: Path) -> bytes:
             content = gzip.decompress(content)
         except (OSError, EOFError) as error:
             raise SourceError(f"{path.name} cannot be unpacked ({error}): fetch it again") from error
+    elif content[:4] == b"PK\x03\x04":
+        content = _unzipped(content, path.name)
     content = content.removeprefix(b"\xef\xbb\xbf")
     if not content.strip():
         raise SourceError(f"{path.name} is empty: fetch or export it again")
     if b"\x00" in content[:4096]:
         raise SourceError(f"{path.name} is not a text file (it holds zero bytes): export it as CSV in UTF-8")
     return content
+
+
+def _unzipped(content: bytes, name: str) -> bytes:
+    """The one file inside a zip."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) != 1:
+                raise SourceError(f"{name} holds {len(members)} files: unpack it, and leave the one that is wanted")
+            return archive.read(members[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise SourceError(f"{name} cannot be unpacked ({error}): fetch it again") from error
 
 
 def _in_utf8(content: bytes, other_encodings: Sequence[str]) -> tuple[bytes, str]:
