@@ -77,6 +77,12 @@ class Core:
                 f"{self.known_through + timedelta(days=1)} (`--as-of latest` is that day); "
                 "ingest newer data or choose an earlier as_of"
             )
+        if as_of <= self.first_day == self.known_through:
+            only = self.known_through + timedelta(days=1)
+            raise TimeError(
+                f"source version {self.source_version} is known as of one date only, {only}, and as_of {as_of} is "
+                "before it: ask for that date (`--as-of latest`)"
+            )
         if as_of <= self.first_day:
             raise TimeError(
                 f"as_of {as_of} is before anything is known: the first event is on {self.first_day}, so "

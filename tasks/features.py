@@ -56,7 +56,8 @@ def build_features(program: str, as_of_dates: Sequence[date]) -> dict[str, Any]:
 
 def feature_inputs(core: Core, program: Program) -> str:
     """Digest of everything that features are made from: core tables, program rules, code."""
-    parts = ("life_cycle", "features", "value_clusters", "breaks", "target", "day_time_zone", "rfm", "purchases")
+    parts = ("life_cycle", "features", "value_clusters", "breaks", "target", "day_time_zone", "rfm", "purchases",
+             "attributes")  # fmt: skip
     content = [core.fingerprint, core.versions, program.digest(*parts), code_version()]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -73,6 +74,8 @@ def check_built(context: Context, core: Core, as_of_dates: Sequence[date]) -> No
 
 
 def _build_spans(context: Context, core: Core, inputs: str) -> None:
+    if context.program.is_table:  # no dates, no life cycle
+        return
     if not context.is_built("feat_life_cycle_spans", "all", inputs):
         spans = life_cycle_spans(core["customer_days"], context.program).collect(engine="streaming")
         context.lake.write("feat_life_cycle_spans", spans, context.provenance(inputs=inputs, core=core.fingerprint))

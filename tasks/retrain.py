@@ -79,6 +79,10 @@ def train_challenger(program: str, as_of: date, target: str | None = None) -> di
             context.program.baseline_words,
             learned.evaluation.value("oot", "auc", "stage_rule") or float("nan"),
         )
+        if learned.dropped.height:
+            text = f"# {program}: columns that say nothing\n\nFound on the training part, kept with the model.\n\n"
+            leave_markdown(program, "dropped-columns", text + markdown_table(learned.dropped), "Constant and duplicate")
+            log.info("%d of the table's columns are constant or repeat another one", learned.dropped.height)
         return {"version": info.version, "run": info.run_id, "uri": context.registry.uri, "trained": True}
 
 

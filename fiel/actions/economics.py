@@ -1,7 +1,6 @@
 """What treating customers is worth: expected profit, the profit curve over thresholds, and the best threshold.
 
-A treated positive gains `benefit`, a treated negative costs `cost`, anybody else neither (DOMAIN.md section 2: a right
-treatment earns R$ 90, a wrong one costs R$ 10). Amounts are in the program's currency.
+The rule itself, what a right and a wrong treatment bring, is fiel.models.profit. Amounts are in the program's currency.
 """
 
 from __future__ import annotations
@@ -11,7 +10,17 @@ from dataclasses import dataclass
 import polars as pl
 
 from fiel.errors import PlanError
+from fiel.models.profit import expected_profit, threshold, worth
 from fiel.program import Economics
+
+__all__ = [
+    "MaximumProfit",
+    "expected_profit",
+    "maximum_profit",
+    "profit_curve",
+    "realised_profit",
+    "threshold",
+]
 
 
 @dataclass(frozen=True)
@@ -21,22 +30,6 @@ class MaximumProfit:
     threshold: float
     treated: int
     profit: float
-
-
-def threshold(economics: Economics) -> float:
-    """The probability above which treating a customer pays, for calibrated scores: cost / (benefit + cost).
-
-    Elkan, The foundations of cost-sensitive learning, IJCAI 2001, equation 2.
-
-    >>> threshold(Economics(benefit=90, cost=10))
-    0.1
-    """
-    return economics.cost / (economics.benefit + economics.cost)
-
-
-def expected_profit(prob: pl.Expr, economics: Economics) -> pl.Expr:
-    """Expected profit of treating each customer: prob x benefit - (1 - prob) x cost."""
-    return prob * economics.benefit - (1 - prob) * economics.cost
 
 
 def profit_curve(scored: pl.DataFrame, economics: Economics) -> pl.DataFrame:
@@ -54,7 +47,8 @@ def profit_curve(scored: pl.DataFrame, economics: Economics) -> pl.DataFrame:
         .agg(treated=pl.len().cast(pl.Int64), positives=pl.col("label").cast(pl.Int64).sum())
         .sort("threshold", descending=True)
     )
-    profit = pl.col("positives") * economics.benefit - (pl.col("treated") - pl.col("positives")) * economics.cost
+    right, wrong = worth(economics)
+    profit = pl.col("positives") * right + (pl.col("treated") - pl.col("positives")) * wrong
     return (
         pl.concat([nobody, by_threshold])
         .with_columns(pl.col("treated", "positives").cum_sum())
@@ -74,4 +68,5 @@ def realised_profit(scored: pl.DataFrame, economics: Economics, at_least: float 
     treated = pl.col("prob") > threshold(economics) if at_least is None else pl.col("prob") >= at_least
     counts = scored.filter(treated).select(positives=pl.col("label").cast(pl.Int64).sum(), treated=pl.len())
     positives, total = counts.row(0)
-    return float(positives * economics.benefit - (total - positives) * economics.cost)
+    right, wrong = worth(economics)
+    return float(positives * right + (total - positives) * wrong)

@@ -10,7 +10,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import ProgramError
-from fiel.features import activity, calendar, courses, life_cycle, purchase, rfm
+from fiel.features import activity, attributes, calendar, courses, life_cycle, purchase, rfm
 from fiel.program import Program
 
 
@@ -20,7 +20,8 @@ class Group:
 
     `needs` are the frames of `fiel/features/derived.py` that it reads; `per_customer` is False where a row holds for
     every customer of its as_of (key as_of alone). `side_tables` are tables that are kept beside the features (the
-    parameters of what was fitted), each with the dated frame that it is made of.
+    parameters of what was fitted), each with the dated frame that it is made of. `is_undated`: made of core_attributes,
+    for programs of kind table; the others are made of dated events.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Group:
     needs: tuple[str, ...] = ()
     per_customer: bool = True
     side_tables: Mapping[str, str] = field(default_factory=dict)
+    is_undated: bool = False
 
 
 GROUPS: dict[str, Group] = {
@@ -38,6 +40,7 @@ GROUPS: dict[str, Group] = {
         Group("life_cycle", "feat_life_cycle", life_cycle.build, needs=("visits", "life_cycle_spans")),
         Group("courses", "feat_courses", courses.build),
         Group("calendar", "feat_calendar", calendar.build, per_customer=False),
+        Group("attributes", "feat_attributes", attributes.build, is_undated=True),
         Group("rfm", "feat_rfm", rfm.build, needs=("returns",)),
         Group(
             "purchase",
@@ -58,4 +61,13 @@ def groups_of(program: Program) -> list[Group]:
             f"program {program.name}, field `features.groups`: no feature group {unknown[0]!r}; "
             f"known are: {', '.join(GROUPS)}"
         )
-    return [GROUPS[name] for name in program.features.groups]
+    found = [GROUPS[name] for name in program.features.groups]
+    foreign = [group.name for group in found if group.is_undated != program.is_table]
+    if foreign:
+        made_of = "dated events" if program.is_table else "an undated table"
+        raise ProgramError(
+            f"program {program.name}, field `features.groups`: {foreign[0]} is made of {made_of}, but the program is "
+            f"of kind {program.kind}; fitting are: "
+            f"{', '.join(group.name for group in GROUPS.values() if group.is_undated == program.is_table)}"
+        )
+    return found

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.core import Core
+from fiel.features.attributes import undated_snapshots
 from fiel.features.derived import dated, derived, prepared
 from fiel.features.groups import GROUPS, Group, groups_of
 from fiel.features.spans import latest_visits, stage_expr
@@ -43,8 +44,14 @@ def build_snapshots(
     Each frame holds the rows of that as_of, sorted by its key, in the declared schema. TimeError, before anything is
     yielded, if the data do not reach an as_of. What several dates need is derived once; as many dates are computed
     together as make about `ROWS_AT_ONCE` rows, and no more features than these are in memory.
+
+    The snapshot of an undated program has every customer of core_attributes (fiel.features.attributes).
     """
     groups = groups_of(program)
+    if program.is_table:
+        frames = {group.table: group.build(core, list(as_of_dates), program) for group in groups}
+        yield from undated_snapshots(core, as_of_dates, frames)
+        return
     for dates, ready, ids, built in _chunks(core, as_of_dates, program, groups, ("visits", "first_live_days")):
         tables = {GROUPS[name].table: frame for name, frame in built.items()}
         for group in groups:

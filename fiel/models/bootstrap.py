@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fiel.models.metrics import Array, auc, log_losses, profits
+from fiel.models.profit import worth
 from fiel.program import Economics
 
 _CELLS = 4_000_000
@@ -113,9 +114,9 @@ def profit_intervals(
 ) -> list[Interval]:
     """For each threshold the summed profit of treating everyone at or above it, with its interval by customer."""
     _, owner = np.unique(np.asarray(customers), return_inverse=True)
-    worth = np.where(np.asarray(labels) == 1, economics.benefit, -economics.cost)
+    right, wrong = worth(economics)
     treated = np.asarray(probs)[:, None] >= np.asarray(thresholds)[None, :]
-    gains = treated * worth[:, None]
+    gains = treated * np.where(np.asarray(labels) == 1, right, wrong)[:, None]
     drawn = np.concatenate([weights @ gains for weights in _weights(owner, draws, seed)])
     totals = gains.sum(axis=0)
     return [_interval(float(totals[place]), [drawn[:, place]], confidence) for place in range(len(totals))]

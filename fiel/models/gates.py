@@ -191,8 +191,9 @@ def stable_inputs(psi: pl.DataFrame | None, program: Program) -> list[Gate]:
 def no_worse_slice(rows: pl.DataFrame, program: Program) -> list[Gate]:
     """In no slice worse than the champion: fails where the log loss difference is above the margin at its lower bound.
 
-    Slices by stage, first week and seen in training; none for an undated program, which knows none of them. The level is corrected for their number (Bonferroni); slices with
-    fewer rows than `promotion.min_slice` are reported, not gated.
+    Slices by stage, first week and seen in training; none for an undated program, which knows none of them. The level
+    is corrected for their number (Bonferroni); slices with fewer rows than `promotion.min_slice` are reported, not
+    gated.
     """
     slices, margin = _slices(rows, program), program.promotion.slice_margin
     gated = sum(part.height >= program.promotion.min_slice for _, part in slices)

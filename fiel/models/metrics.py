@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from fiel.models.profit import threshold, worth
 from fiel.program import Economics
 
 Array = npt.NDArray[Any]
@@ -87,12 +88,8 @@ def average_precision(labels: Array, probs: Array) -> float:
     return float(np.sum(precision * recall_steps))
 
 
-def threshold(economics: Economics) -> float:
-    """The probability above which treating pays: cost / (benefit + cost)."""
-    return economics.cost / (economics.benefit + economics.cost)
-
-
 def profits(labels: Array, probs: Array, economics: Economics) -> Array:
-    """Profit of each row when everyone above the threshold is treated: benefit if positive, minus cost if not."""
+    """Profit of each row when everyone above the theoretical threshold is treated (fiel.models.profit)."""
+    right, wrong = worth(economics)
     treated = np.asarray(probs) > threshold(economics)
-    return np.where(treated, np.where(np.asarray(labels) == 1, economics.benefit, -economics.cost), 0.0)
+    return np.where(treated, np.where(np.asarray(labels) == 1, right, wrong), 0.0)

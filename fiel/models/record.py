@@ -94,6 +94,7 @@ def _params(learned: Learned) -> dict[str, Any]:
         "calibration.bias": learned.sigmoid.bias,
         **{f"cohorts.{part}": " ".join(map(str, getattr(split, part))) for part in ("train", "valid", "oot")},
         "cohorts.breaks": " ".join(map(str, split.breaks)) or "none",
+        **({"customer_parts": str(split.parts), "dropped_columns": learned.dropped.height} if split.parts else {}),
         "dropped_groups": " ".join(learned.search.dropped_groups) or "none",
     }
 
@@ -128,4 +129,6 @@ def _tables(learned: Learned) -> dict[str, bytes]:
         "search": learned.search.history,
         "folds": learned.search.folds,
     }
+    if learned.split.parts is not None:
+        frames["dropped_columns"] = learned.dropped
     return {f"tables/{name}.csv": frame.write_csv().encode() for name, frame in frames.items()}

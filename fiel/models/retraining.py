@@ -34,6 +34,7 @@ from fiel.models.calibration import (
 )
 from fiel.models.classifier import DEFAULT_PARAMS, Recipe, base_recipe
 from fiel.models.cohorts import CohortSplit
+from fiel.models.columns import dropped_columns
 from fiel.models.drift import psi, psi_inputs
 from fiel.models.evaluation import Evaluation, evaluate
 from fiel.models.parts import OOT, TRAIN, VALID
@@ -47,7 +48,7 @@ PROCEDURE = 1
 EXPLAINED_ROWS = 4_000
 """Newest rows on which feature importances are computed."""
 
-_RULES_OF_GROUPS = {"rfm": "rfm", "purchase": "purchases"}
+_RULES_OF_GROUPS = {"rfm": "rfm", "purchase": "purchases", "attributes": "attributes"}
 """Feature groups with rules of their own in the program file; a program without the group has no such rules."""
 
 PREDICTION_COLUMNS = (
@@ -64,7 +65,8 @@ class Learned:
     fiel.models.evaluation): train and validation rows are scored by the model fitted on train only, out-of-time rows
     by the artifact. `calibration` was checked on validation before the sigmoid; `spread` is how far
     one month lies from another (`month_to_month`), which widens its intervals. `importances`: feature, mean absolute
-    SHAP value in log odds. `psi_scores`: the artifact's scores, its own training rows to out-of-time.
+    SHAP value in log odds. `psi_scores`: the artifact's scores, its own training rows to out-of-time. `dropped`: the
+    columns of an undated program that are constant or repeat another one in train, and why (fiel.models.columns).
     """
 
     recipe: Recipe
@@ -83,6 +85,7 @@ class Learned:
     importances: pl.DataFrame
     psi_inputs: pl.DataFrame
     psi_scores: float
+    dropped: pl.DataFrame
 
     @property
     def trained_as_of(self) -> tuple[date, ...]:
@@ -109,7 +112,10 @@ def train(
     """
     rows = training_rows(snapshots, labels, split, program)
     fitted_on, valid, oot = (_part(rows, split, name, program) for name in (TRAIN, VALID, OOT))
-    base = base_recipe(_usable(features or _model_features(rows, program), fitted_on), rows.schema, program.training)
+    asked = features or _model_features(rows, program)
+    dropped = dropped_columns(fitted_on, asked if program.is_table else [])
+    kept = [name for name in asked if name not in set(dropped["column"])]
+    base = base_recipe(_usable(kept, fitted_on), rows.schema, program.training)
 
     search = search_recipe(base, fitted_on, program)
     recipe = search.recipe
@@ -147,6 +153,7 @@ def train(
         importances=importances(artifact, both),
         psi_inputs=psi_inputs(both, oot, recipe.features, program.promotion.warn_psi),
         psi_scores=psi(classifier.predict(artifact, both), classifier.predict(artifact, oot)),
+        dropped=dropped,
     )
 
 

@@ -6,6 +6,7 @@ here, with its meaning, so that an unknown key or a wrong value is refused with 
 
 from __future__ import annotations
 
+from fiel.program.attributes import Attributes
 from fiel.program.base import STAGES
 from fiel.program.files import load_program, program_names, read_program
 from fiel.program.incentive import Economics, Incentive, ScoreBucket, ValueBucket
@@ -17,6 +18,7 @@ from fiel.program.source import EventColumns, KaggleHandle, OperatorEvents, Sour
 
 __all__ = [
     "STAGES",
+    "Attributes",
     "Break",
     "Clusters",
     "Economics",

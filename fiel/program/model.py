@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PrivateAttr, model_validator
 
 from fiel.errors import ProgramError
+from fiel.program.attributes import Attributes
 from fiel.program.base import Strict, TimeZone
 from fiel.program.incentive import Economics, Incentive
 from fiel.program.learning import Promotion, Target, Training
@@ -46,6 +47,9 @@ class Program(Strict):
     breaks: tuple[Break, ...] = Field((), description="Planned breaks.")
     courses_undated_until: date = Field(date(2025, 2, 4), description="Courses of an earlier year are known from here.")
     features: Features = Field(default_factory=Features, description="Feature groups and their numbers.")
+    attributes: Attributes = Field(
+        default_factory=Attributes, description="How the columns of an undated table become features."
+    )
     rfm: Rfm = Field(default_factory=Rfm, description="Recency, frequency and monetary value.")
     purchases: Purchases = Field(default_factory=Purchases, description="The purchase models.")
     clusters: Clusters = Field(default_factory=Clusters, description="Clusters on recency, frequency, monetary value.")

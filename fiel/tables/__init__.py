@@ -37,12 +37,14 @@ from fiel.tables.core import (
 )
 from fiel.tables.features import (
     ACTIVITY_PATTERNS,
+    ATTRIBUTE_PATTERNS,
     CLUSTERS,
     COURSES_PATTERNS,
     LIFE_CYCLE_PATTERNS,
     PURCHASE_PATTERNS,
     RFM_PATTERNS,
     Activity,
+    AttributeFeatures,
     Calendar,
     Courses,
     LifeCycle,
@@ -109,6 +111,7 @@ TABLES: dict[str, Table] = {
         Table("feat_life_cycle", LifeCycle, LIFE_CYCLE_PATTERNS, by_as_of=True),
         Table("feat_courses", Courses, COURSES_PATTERNS, by_as_of=True),
         Table("feat_calendar", Calendar, by_as_of=True),
+        Table("feat_attributes", AttributeFeatures, ATTRIBUTE_PATTERNS, by_as_of=True),
         Table("feat_rfm", Rfm, RFM_PATTERNS, by_as_of=True),
         Table("feat_purchase", Purchase, PURCHASE_PATTERNS, by_as_of=True),
         Table("feat_purchase_fits", PurchaseFits, by_as_of=True),
@@ -117,7 +120,7 @@ TABLES: dict[str, Table] = {
             Snapshot,
             tuple(
                 Pattern(name, column.dtype, column.description or "", (column.metadata or {}).get("unit"))
-                for schema in (Activity, LifeCycle, Courses, Calendar, Rfm, Purchase)
+                for schema in (Activity, LifeCycle, Courses, Calendar, Rfm, Purchase, AttributeFeatures)
                 for name, column in schema.columns().items()
                 if name not in ("customer_id", "as_of")
             )
@@ -125,7 +128,8 @@ TABLES: dict[str, Table] = {
             + LIFE_CYCLE_PATTERNS
             + COURSES_PATTERNS
             + RFM_PATTERNS
-            + PURCHASE_PATTERNS,
+            + PURCHASE_PATTERNS
+            + ATTRIBUTE_PATTERNS,
             by_as_of=True,
         ),
         Table("out_scores", Scores, by_as_of=True),
@@ -147,7 +151,13 @@ CORE_TABLES = tuple(name for name in TABLES if name.startswith("core_") and name
 def known_at(table: str, column: str) -> KnownAt:
     """The known-at rule of a core column; SchemaError if none is declared."""
     declared = TABLES[table].schema.columns().get(column)
-    rule = (declared.metadata or {}).get("known_at") if declared is not None else None
+    rule = (declared.metadata or {}).get("known_at") if declared is not None else _known_by_pattern(table, column)
     if rule is None:
         raise SchemaError(f"{table}.{column} declares no known-at rule (fiel/tables/): say when its values were known")
     return rule  # type: ignore[no-any-return]
+
+
+def _known_by_pattern(table: str, column: str) -> KnownAt | None:
+    """The rule of a generated core column: what the source's own columns are known by."""
+    matching = (pattern for pattern in TABLES[table].patterns if pattern.matches(column))
+    return next((pattern.known_at for pattern in matching), None)

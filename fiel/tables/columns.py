@@ -58,6 +58,8 @@ class Pattern:
     dtype: pl.DataType
     about: str
     unit: str | None = None
+    known_at: KnownAt | None = None
+    """When the values were known, for columns of core tables."""
 
     def matches(self, column: str) -> bool:
         """Whether `column` is of this pattern (`{w}` life or d + days, `{key}` a program's or the data's key)."""

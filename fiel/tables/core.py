@@ -8,8 +8,18 @@ import polars as pl
 from fiel.tables.columns import Pattern, date, flag, instant, text, whole
 
 ATTRIBUTES_PATTERNS = (
-    Pattern("x_{key}", pl.Float64(), "A number of the source's table; empty where the source has none."),
-    Pattern("c_{key}", pl.String(), "A text level of the source's table; empty where the source has none."),
+    Pattern(
+        "x_{key}",
+        pl.Float64(),
+        "A number of the source's table; empty where the source has none.",
+        known_at="first_version",
+    ),
+    Pattern(
+        "c_{key}",
+        pl.String(),
+        "A text level of the source's table; empty where the source has none.",
+        known_at="first_version",
+    ),
 )
 
 

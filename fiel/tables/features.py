@@ -140,6 +140,13 @@ class PurchaseFits(dy.Schema):
     note = text("Why not identified, not fitted or not used; else empty.", "derived")
 
 
+class AttributeFeatures(_Feature):
+    """Attribute features of an undated program (DOMAIN.md section 2): the source's columns, sentinels as missing."""
+
+    zero_count = whole("Numbers of the customer that are exactly 0 (never the id or the label).", "derived",
+                       nullable=True, min=0)  # fmt: skip
+
+
 class Snapshot(_Feature):
     """One row for each customer with an active day before as_of: the groups that the program asks for, joined."""
 
@@ -172,6 +179,10 @@ LIFE_CYCLE_PATTERNS = (
         "days",
     ),
     Pattern("active_days_ratio_{w}", _FLOAT, "Own active days over that mean; empty for zumbi."),
+)
+ATTRIBUTE_PATTERNS = (
+    Pattern("x_{key}", _FLOAT, "A number of the source's table; empty where it wrote a sentinel or nothing."),
+    Pattern("c_{key}", _STRING, "A text level of the source's table; empty where it has none."),
 )
 COURSES_PATTERNS = (
     Pattern("course_share_{key}", _FLOAT, "Distinct finished episodes over known episodes of the course."),
