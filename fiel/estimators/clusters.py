@@ -15,8 +15,9 @@ are sorted before anything is drawn or added up, and one thread adds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -130,6 +131,23 @@ class RankedKMeans(BaseEstimator):  # type: ignore[misc]
         if table.shape[1] != self.n_features_in_:
             raise EstimatorError(f"points have {table.shape[1]} columns, the clusters {self.n_features_in_}")
         return self._centres.nearest(table)
+
+    def to_parameters(self) -> dict[str, Any]:
+        """What `predict` needs, as numbers that JSON keeps exactly."""
+        fitted = self._centres
+        return {"mean": fitted.mean.tolist(), "spread": fitted.spread.tolist(), "centres": fitted.at.tolist()}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        """Clusters that predict like the ones `to_parameters` was asked of; they have no labels and no silhouettes."""
+        mean, spread, at = (np.asarray(parameters[name], dtype=np.float64) for name in ("mean", "spread", "centres"))
+        if at.ndim != 2 or mean.shape != at.shape[1:] or spread.shape != at.shape[1:]:
+            raise EstimatorError(f"centres have the shape {at.shape}, mean {mean.shape}, spread {spread.shape}")
+        model = cls()
+        model._centres = _Centres(mean, spread, at)
+        model.k_, model.n_features_in_ = at.shape
+        model.centres_ = at * spread + mean
+        return model
 
     def stability(self, points: npt.ArrayLike, bootstraps: int) -> Stability | None:
         """How far the clusters of `points` hang on who was there; None with one cluster.
