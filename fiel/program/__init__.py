@@ -12,6 +12,7 @@ from fiel.program.files import load_program, program_names, read_program
 from fiel.program.incentive import Economics, Incentive, ScoreBucket, ValueBucket
 from fiel.program.learning import Promotion, Shares, Target, Training
 from fiel.program.model import Program
+from fiel.program.pension import Pension
 from fiel.program.purchases import Clusters, PurchaseRules, Purchases, Rfm
 from fiel.program.rules import Break, Features, LifeCycle, PartsOfDay, ValueClusters
 from fiel.program.source import EventColumns, KaggleHandle, OperatorEvents, Source, Value
@@ -29,6 +30,7 @@ __all__ = [
     "LifeCycle",
     "OperatorEvents",
     "PartsOfDay",
+    "Pension",
     "Program",
     "Promotion",
     "PurchaseRules",

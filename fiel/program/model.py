@@ -16,6 +16,7 @@ from fiel.program.attributes import Attributes
 from fiel.program.base import Strict, TimeZone
 from fiel.program.incentive import Economics, Incentive
 from fiel.program.learning import Promotion, Target, Training
+from fiel.program.pension import Pension
 from fiel.program.purchases import Clusters, Purchases, Rfm
 from fiel.program.rules import Break, Features, LifeCycle, PartsOfDay, ValueClusters
 from fiel.program.source import OperatorEvents, Source, Value
@@ -61,6 +62,7 @@ class Program(Strict):
     promotion: Promotion = Field(default_factory=Promotion, description="When a challenger replaces the champion.")
     incentive: Incentive = Field(default_factory=Incentive, description="The incentive policy.")
     economics: Economics | None = Field(None, description="Money of a right and of a wrong action, where known.")
+    pension: Pension | None = Field(None, description="A pension fund's quarterly accounts (source format pension).")
 
     _is_further: bool = PrivateAttr(default=False)
 
@@ -121,6 +123,24 @@ class Program(Strict):
         if self.incentive.max_grade is not None and self.economics is None:
             raise ValueError("incentive.max_grade reads grades, which come from expected profit: add economics")
         return self
+
+    @model_validator(mode="after")
+    def _pension_fits(self) -> Program:
+        if (self.source.format == "pension") != (self.pension is not None):
+            raise ValueError("source.format pension and the section `pension` (which file is which) go together")
+        return self
+
+    @property
+    def is_quarterly(self) -> bool:
+        """Whether the customers are a pension fund's accounts: snapshots hold those that are open at as_of."""
+        return self.pension is not None
+
+    @property
+    def quarterly(self) -> Pension:
+        """The section `pension`; ProgramError where the program has none."""
+        if self.pension is None:
+            raise ProgramError(f"program {self.name} has no section `pension`: it says which file of the fund is which")
+        return self.pension
 
     @property
     def is_table(self) -> bool:

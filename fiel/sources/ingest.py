@@ -19,7 +19,7 @@ from fiel.errors import ProgramError, SourceAccessError, SourceError
 from fiel.lake import Lake
 from fiel.program import KaggleHandle, Program
 from fiel.settings import Settings
-from fiel.sources import event_table, kaggle, online_retail, raw, santander, teomewhy
+from fiel.sources import event_table, kaggle, online_retail, pension, raw, santander, teomewhy
 from fiel.sources.files import Wanted, by_patterns, is_simulated, resolve_files
 from fiel.sources.landing import Landing, land_core
 from fiel.sources.landing_table import land_table
@@ -36,6 +36,7 @@ _READERS = {
     "event_table": event_table.read,
     "online_retail": online_retail.read,
     "santander": santander.read,
+    "pension": pension.read,
 }
 """Source formats: the files of a version to parsed tables."""
 
@@ -224,6 +225,8 @@ def _wanted(program: Program) -> Wanted:
         return online_retail.wanted_files(program)
     if program.source.format == "santander":
         return santander.wanted_files
+    if program.source.format == "pension":
+        return pension.wanted_files(program)
     if program.source.columns is None:
         raise ProgramError(f"program {program.name}: source.columns is needed for format event_table")
     return by_patterns(program.source.files, ENDINGS)
@@ -232,7 +235,8 @@ def _wanted(program: Program) -> Wanted:
 def _rules_digest(program: Program) -> str:
     """Digest of the parts of the program that decide the core tables."""
     grants = sorted(program.incentive.products)
-    content = [program.digest(*_RULES), sorted(program.target.live_origins), grants, program.incentive.system_origin]
+    parts = (*_RULES, "pension") if program.is_quarterly else _RULES
+    content = [program.digest(*parts), sorted(program.target.live_origins), grants, program.incentive.system_origin]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

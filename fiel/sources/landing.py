@@ -92,8 +92,10 @@ def land_core(
 ) -> Landing:
     """The core tables made of the parsed source tables, compared with the `previous` core.
 
-    Tables that a format lacks are empty. SourceError: no event at all. RejectShareError: too many rejected rows.
+    Tables that a format lacks are empty; core tables that it fills itself (under their names in `parsed`) are taken as
+    they are, if they keep their schema. SourceError: no event at all. RejectShareError: too many rejected rows.
     """
+    own = {name: frame for name, frame in parsed.items() if name in CORE_TABLES}
     parsed = {
         name: parsed.get(name, pl.DataFrame(schema=schema)).select(list(schema)) for name, schema in PARSED.items()
     }
@@ -106,6 +108,8 @@ def land_core(
         )
     first_day, last_day = events.select(pl.col("day").min().alias("first"), pl.col("day").max().alias("last")).row(0)
     known_through = last_day if program.source.last_day_complete else last_day - timedelta(days=1)
+    if "core_accounts" in own:  # a quarter is known as a whole, also one in which nothing happened
+        known_through = own["core_accounts"].select(pl.col("day").max()).item() or known_through
 
     products = core_products(parsed["products"], parsed["lines"], events, program, previous)
     lines = event_lines(parsed["lines"], events, products, previous if same_rules else None)
@@ -128,7 +132,7 @@ def land_core(
         "core_returns": dated_returns(parsed["returns"], events),
     }
     tables |= courses.core_tables(parsed, events, program, version.version, known_through, comparison.merged, previous)
-    tables = {name: _valid(name, frame, sieve) for name, frame in tables.items()}
+    tables = {name: _valid(name, frame, sieve) for name, frame in (tables | own).items()}
     check_reject_share(sieve, program)
     tables["core_rejected"] = sieve.rejected_rows()
     tables["core_intake"] = sieve_intake(sieve, tables) if parsed["intake"].is_empty() else parsed["intake"]

@@ -65,6 +65,7 @@ from fiel.tables.outputs import (
     SegmentMoves,
     Segments,
 )
+from fiel.tables.pension import Accounts, Closings, Context, ContextFeatures, Operations, Places, Quarters
 
 __all__ = [
     "ACTIVITY_PATTERNS",
@@ -82,6 +83,8 @@ __all__ = [
     "Table",
     "known_at",
 ]
+
+_PENSION = (Quarters, ContextFeatures)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -101,6 +104,11 @@ TABLES: dict[str, Table] = {
         Table("core_labels", Labels),
         Table("core_interactions", Interactions),
         Table("core_links_sessions", LinksSessions),
+        Table("core_accounts", Accounts),
+        Table("core_closings", Closings),
+        Table("core_operations", Operations),
+        Table("core_context", Context),
+        Table("core_places", Places),
         Table("core_intake", Intake),
         Table("core_profile", Profile),
         Table("core_rejected", Rejected),
@@ -115,12 +123,14 @@ TABLES: dict[str, Table] = {
         Table("feat_rfm", Rfm, RFM_PATTERNS, by_as_of=True),
         Table("feat_purchase", Purchase, PURCHASE_PATTERNS, by_as_of=True),
         Table("feat_purchase_fits", PurchaseFits, by_as_of=True),
+        Table("feat_quarters", Quarters, by_as_of=True),
+        Table("feat_context", ContextFeatures, by_as_of=True),
         Table(
             "feat_snapshot",
             Snapshot,
             tuple(
                 Pattern(name, column.dtype, column.description or "", (column.metadata or {}).get("unit"))
-                for schema in (Activity, LifeCycle, Courses, Calendar, Rfm, Purchase, AttributeFeatures)
+                for schema in (Activity, LifeCycle, Courses, Calendar, Rfm, Purchase, AttributeFeatures, *_PENSION)
                 for name, column in schema.columns().items()
                 if name not in ("customer_id", "as_of")
             )
