@@ -79,3 +79,7 @@ class StoreError(FielError):
 
 class DeliveryError(FielError):
     """The points API refuses us or keeps failing. Nothing is lost: what was not delivered is sent by the next run."""
+
+
+class MessageError(FielError):
+    """Messages cannot be written: input, catalogue or words are wrong, or the model's server refuses us."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +41,19 @@ class Settings(BaseSettings):
     )
     points_api_url: str | None = Field(None, description="FIEL_POINTS_API_URL: address of the points API.")
     points_api_token: SecretStr | None = Field(None, description="FIEL_POINTS_API_TOKEN: its bearer token, if any.")
+    openai_kind: Literal["azure", "compatible"] = Field(
+        "azure", description="FIEL_OPENAI_KIND: azure (Azure OpenAI), or compatible (any server with OpenAI's API)."
+    )
+    openai_endpoint: str | None = Field(
+        None,
+        description="FIEL_OPENAI_ENDPOINT: https://RESOURCE.openai.azure.com, or the compatible server's address "
+        "with its /v1.",
+    )
+    openai_model: str | None = Field(None, description="FIEL_OPENAI_MODEL: deployment (azure) or model (compatible).")
+    openai_key: SecretStr | None = Field(
+        None, description="FIEL_OPENAI_KEY: the key; a compatible server may need none."
+    )
+    openai_api_version: str = Field("2024-10-21", description="FIEL_OPENAI_API_VERSION: version of Azure's API.")
     source_root: str | None = Field(
         None,
         description="FIEL_SOURCE_ROOT: folder under which --source addresses given "

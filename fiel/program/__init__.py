@@ -11,6 +11,7 @@ from fiel.program.base import STAGES
 from fiel.program.files import load_program, program_names, read_program
 from fiel.program.incentive import Economics, Incentive, ScoreBucket, ValueBucket
 from fiel.program.learning import Promotion, Shares, Target, Training
+from fiel.program.messages import Messages, Offer
 from fiel.program.model import Program
 from fiel.program.pension import Pension
 from fiel.program.purchases import Clusters, PurchaseRules, Purchases, Rfm
@@ -28,6 +29,8 @@ __all__ = [
     "Incentive",
     "KaggleHandle",
     "LifeCycle",
+    "Messages",
+    "Offer",
     "OperatorEvents",
     "PartsOfDay",
     "Pension",

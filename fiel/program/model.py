@@ -16,6 +16,7 @@ from fiel.program.attributes import Attributes
 from fiel.program.base import Strict, TimeZone
 from fiel.program.incentive import Economics, Incentive
 from fiel.program.learning import Promotion, Target, Training
+from fiel.program.messages import Messages
 from fiel.program.pension import Pension
 from fiel.program.purchases import Clusters, Purchases, Rfm
 from fiel.program.rules import Break, Features, LifeCycle, PartsOfDay, ValueClusters
@@ -63,6 +64,7 @@ class Program(Strict):
     incentive: Incentive = Field(default_factory=Incentive, description="The incentive policy.")
     economics: Economics | None = Field(None, description="Money of a right and of a wrong action, where known.")
     pension: Pension | None = Field(None, description="A pension fund's quarterly accounts (source format pension).")
+    messages: Messages | None = Field(None, description="What is written to customers. Empty: nothing.")
 
     _is_further: bool = PrivateAttr(default=False)
 

@@ -5,6 +5,7 @@ SQLite by default, PostgreSQL in production, both through SQLAlchemy. `Store` is
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -12,14 +13,16 @@ import polars as pl
 
 from fiel.store import deliveries as _deliveries
 from fiel.store import ledger as _ledger
+from fiel.store import message_calls as _message_calls
 from fiel.store import promotions as _promotions
 from fiel.store import scores as _scores
 from fiel.store.engine import Database
 from fiel.store.ledger import CycleRow, LedgerView
+from fiel.store.message_calls import CallRow
 from fiel.store.promotions import PromotionRow
 from fiel.store.scores import ScoreSet
 
-__all__ = ["CycleRow", "LedgerView", "PromotionRow", "ScoreSet", "Store"]
+__all__ = ["CallRow", "CycleRow", "LedgerView", "PromotionRow", "ScoreSet", "Store"]
 
 
 class Store:
@@ -81,6 +84,33 @@ class Store:
         """Ledger entries of the program, or of one cycle, each with what became of its delivery."""
         with self.database.read() as connection:
             return _deliveries.outbox(connection, program, as_of)
+
+    # -- requests to a language model (written by fiel.actions.messages)
+
+    def append_message_call(self, row: CallRow) -> bool:
+        """Add an event of a request; False when another process has added that number before."""
+        with self.database.write(row.program) as connection:
+            return _message_calls.add(connection, row)
+
+    def message_call_number(self, request: str) -> int:
+        """Number of the request's newest event; 0 without one."""
+        with self.database.read() as connection:
+            return _message_calls.newest_number(connection, request)
+
+    def message_answers(self, program: str, as_of: date) -> dict[str, CallRow]:
+        """The answers of the program's requests of as_of, by request."""
+        with self.database.read() as connection:
+            return _message_calls.answers(connection, program, as_of)
+
+    def message_spending(self, program: str, as_of: date, currency: str) -> tuple[int, int]:
+        """Tokens, and millionths of the currency, that the messages of as_of came to or may have come to."""
+        with self.database.read() as connection:
+            return _message_calls.spent(connection, program, as_of, currency)
+
+    def message_calls(self, requests: Collection[str]) -> list[CallRow]:
+        """Every event of the requests, in order."""
+        with self.database.read() as connection:
+            return _message_calls.of_requests(connection, requests)
 
     # -- the mirror of scores
 

@@ -86,7 +86,8 @@ class Database:
     def _prepare(self) -> None:
         if self.engine.dialect.name == "sqlite":
             self._write_ahead()
-        if self._schema_version() is None:
+        found = self._schema_version()
+        if found is None or schema.lacks_tables_only(found):
             with self._begin_writing("fiel") as connection:
                 schema.create(connection)
         found = self._schema_version()

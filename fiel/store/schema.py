@@ -1,7 +1,7 @@
 """Tables of the store, and the triggers that keep its ledgers append-only.
 
-Promotions, cycles, grants, hold-outs and delivery events are ledgers: rows are added, never changed or removed, and
-the database itself refuses an UPDATE, a DELETE or a TRUNCATE. A correction is a new row.
+Promotions, cycles, grants, hold-outs, delivery events and message calls are ledgers: rows are added, never changed or
+removed, and the database itself refuses an UPDATE, a DELETE or a TRUNCATE. A correction is a new row.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a table changes; a store of another version is refused, never half understood."""
+
+ADDED_ONLY_SINCE = 1
+"""Oldest version that lacks nothing but whole tables: such a store gets them when it is opened."""
 
 
 class UtcInstant(TypeDecorator[datetime]):
@@ -195,17 +198,51 @@ SCORES = sa.Table(
     sa.ForeignKeyConstraint(["program", "as_of"], ["score_sets.program", "score_sets.as_of"]),
 )
 
-APPEND_ONLY = (PROMOTIONS.name, CYCLES.name, GRANTS.name, HOLD_OUTS.name, DELIVERIES.name)
+MESSAGE_CALLS = sa.Table(
+    "message_calls",
+    METADATA,
+    sa.Column("request", sa.String(64), primary_key=True, comment="Hash of all that is in the request."),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("program", sa.String(60), nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("customer_id", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("at", UtcInstant, nullable=False),
+    sa.Column("model", sa.String(200), nullable=False),
+    sa.Column("tokens_in", sa.BigInteger, nullable=False),
+    sa.Column("tokens_out", sa.BigInteger, nullable=False),
+    sa.Column("cost_micros", sa.BigInteger, nullable=False, comment="Millionths of the currency."),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("text", sa.Text),
+    sa.CheckConstraint("state IN ('intent', 'answered', 'refused', 'unknown')", name="message_call_state"),
+    sa.CheckConstraint("(state = 'answered') = (text IS NOT NULL)", name="message_call_text"),
+    sa.Index("message_calls_as_of", "program", "as_of"),
+)
+
+APPEND_ONLY = (PROMOTIONS.name, CYCLES.name, GRANTS.name, HOLD_OUTS.name, DELIVERIES.name, MESSAGE_CALLS.name)
 
 
 def create(connection: Connection) -> None:
-    """Create what is missing: tables, triggers and the schema version, inside the caller's transaction."""
+    """Create what is missing: tables, triggers and the schema version, inside the caller's transaction.
+
+    A store that only lacks tables (`ADDED_ONLY_SINCE`) becomes one of this version; any other version stays as it is.
+    """
     METADATA.create_all(connection)
     for statement in _append_only(connection.dialect.name):
         connection.exec_driver_sql(statement)
     found = connection.execute(sa.select(STORE_INFO.c.value).where(STORE_INFO.c.name == "schema_version")).scalar()
     if found is None:
         connection.execute(STORE_INFO.insert().values(name="schema_version", value=str(SCHEMA_VERSION)))
+    elif lacks_tables_only(found):
+        connection.execute(
+            STORE_INFO.update().where(STORE_INFO.c.name == "schema_version").values(value=str(SCHEMA_VERSION))
+        )
+
+
+def lacks_tables_only(version: str) -> bool:
+    """Whether a store of the version becomes one of ours by adding tables."""
+    return version.isdecimal() and ADDED_ONLY_SINCE <= int(version) < SCHEMA_VERSION
 
 
 def _append_only(dialect: str) -> list[str]:
