@@ -28,7 +28,7 @@ def build(core: Core, as_of_dates: Sequence[date], program: Program) -> pl.LazyF
         {
             "as_of": list(as_of_dates),
             "planned_break_days": [
-                _break_days(program.breaks, as_of, program.target.horizon_days) for as_of in as_of_dates
+                _break_days(program.breaks, as_of, program.target.ends(as_of)) for as_of in as_of_dates
             ],
         },
         schema={"as_of": pl.Date, "planned_break_days": pl.Int64},
@@ -54,7 +54,7 @@ def _live_days(live_actives: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     )
 
 
-def _break_days(breaks: Sequence[Break], as_of: date, horizon_days: int) -> int:
-    """Days of any break in `as_of <= day < as_of + horizon_days`; a day in two breaks counts once."""
-    days = (as_of + timedelta(days=offset) for offset in range(horizon_days))
+def _break_days(breaks: Sequence[Break], as_of: date, end: date) -> int:
+    """Days of any break in `as_of <= day < end`; a day in two breaks counts once."""
+    days = (as_of + timedelta(days=offset) for offset in range((end - as_of).days))
     return sum(any(planned.first <= day <= planned.last for planned in breaks) for day in days)

@@ -1,8 +1,9 @@
-"""Which monthly cohorts train, calibrate and judge a model, and the folds inside train (DESIGN.md section 4).
+"""Which cohorts train, calibrate and judge a model, and the folds inside train (DESIGN.md section 4).
 
 With h the horizon, every split keeps an embargo: the outcome of an earlier part is known before a later part begins
 (`train.as_of + h <= valid.as_of`, `valid.as_of + h <= oot.as_of`, `oot.as_of + h <= as_of` of the training). With
-firsts of the month and h = 28 nothing lies in between; a longer horizon sets cohorts aside as embargo.
+firsts of the month and h = 28, or firsts of the quarter and h = a quarter, nothing lies in between; a longer horizon
+sets cohorts aside as embargo.
 
 An undated program has one cohort, and its parts are told apart by customer (fiel.models.parts): `CohortSplit.rows`
 gives the rows of a part either way, so nothing that learns or judges asks which of the two it is.
@@ -18,9 +19,11 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.errors import CohortError
-from fiel.models.labels import matures_on
+from fiel.models.labels import is_matured, matures_on
 from fiel.models.parts import CustomerParts
 from fiel.program import Program
+
+_QUARTER_STARTS = (1, 4, 7, 10)
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,21 @@ class Fold:
     judge: tuple[date, ...]
 
 
-def monthly_as_of(first_day: date, as_of: date, program: Program) -> list[date]:
-    """Firsts of the month whose outcome is known at `as_of`, oldest first, at most `training.cohorts` (the newest).
+def cohort_starts(first_day: date, as_of: date, program: Program) -> list[date]:
+    """Firsts of the month (of the quarter, by `training.cadence`) whose outcome is known at `as_of`.
+
+    Oldest first, at most `training.cohorts` (the newest).
 
     The first cohort has a whole frequency window of events before it: earlier ones know newcomers only. A retraining
     for a past `as_of` sees the cohorts that had matured then, never a later one.
     """
     earliest = first_day + timedelta(days=program.features.frequency_window)
+    is_quarterly = program.training.cadence == "quarter"
     dates: list[date] = []
     month = as_of.replace(day=1)
     while month >= earliest and len(dates) < program.training.cohorts:
-        if matures_on(month, program) <= as_of:
+        begins = not is_quarterly or month.month in _QUARTER_STARTS
+        if begins and is_matured(month, program, as_of - timedelta(days=1)):
             dates.append(month)
         month = (month - timedelta(days=1)).replace(day=1)
     return dates[::-1]
@@ -73,7 +80,7 @@ def monthly_as_of(first_day: date, as_of: date, program: Program) -> list[date]:
 
 def break_days(as_of: date, program: Program) -> int:
     """Days of planned breaks in [as_of, as_of + horizon)."""
-    last = matures_on(as_of, program) - timedelta(days=1)
+    last = program.target.ends(as_of) - timedelta(days=1)
     overlaps = ((min(last, pause.last) - max(as_of, pause.first)).days + 1 for pause in program.breaks)
     return sum(max(0, days) for days in overlaps)
 
@@ -83,7 +90,7 @@ def split_cohorts(dates: Iterable[date], program: Program, as_of: date) -> Cohor
 
     CohortError says how many cohorts are there, how many are missing and which smaller setting would do.
     """
-    matured = sorted(day for day in set(dates) if matures_on(day, program) <= as_of)
+    matured = sorted(day for day in set(dates) if is_matured(day, program, as_of - timedelta(days=1)))
     wanted = program.training
     found = _parts(matured, program, wanted.valid_cohorts, wanted.oot_cohorts)
     if found is None:
@@ -153,7 +160,7 @@ def _parts(matured: Sequence[date], program: Program, valid_count: int, oot_coun
 
 
 def _what_is_missing(matured: Sequence[date], program: Program, as_of: date) -> str:
-    wanted, horizon = program.training, program.target.horizon_days
+    wanted = program.training
     span = f"{matured[0]} to {matured[-1]}" if matured else "none"
     smaller = [
         (valid, oot)
@@ -164,10 +171,10 @@ def _what_is_missing(matured: Sequence[date], program: Program, as_of: date) -> 
     advice = (
         f"training.oot_cohorts {smaller[0][1]} with training.valid_cohorts {smaller[0][0]} would do"
         if smaller
-        else "wait for more months of data, or choose a shorter target.horizon_days"
+        else f"wait for more {wanted.cadence}s of data, or choose a shorter horizon"
     )
     return (
-        f"program {program.name}: at as_of {as_of} there are {len(matured)} monthly cohorts with a known outcome "
-        f"({span}), too few for at least 1 to train, {wanted.valid_cohorts} to calibrate and {wanted.oot_cohorts} "
-        f"out of time with {horizon} days between the parts: {advice}"
+        f"program {program.name}: at as_of {as_of} there are {len(matured)} {wanted.cadence}ly cohorts with a known "
+        f"outcome ({span}), too few for at least 1 to train, {wanted.valid_cohorts} to calibrate and "
+        f"{wanted.oot_cohorts} out of time with {program.target.horizon_words} between the parts: {advice}"
     )

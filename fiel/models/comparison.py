@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
@@ -19,6 +19,7 @@ from fiel.models.calibration import CohortSpread
 from fiel.models.classifier import predict
 from fiel.models.cohorts import break_days, part_rows
 from fiel.models.drift import psi, psi_inputs
+from fiel.models.labels import matures_on
 from fiel.models.loaded import LoadedModel
 from fiel.models.metrics import Array
 from fiel.models.parts import OOT, TRAIN, VALID, CustomerParts
@@ -114,8 +115,7 @@ def has_seen(
     """
     if parts is not None:
         return model.parts != parts
-    horizon = timedelta(days=program.target.horizon_days)
-    return bool(oot) and any(day + horizon > min(oot) for day in model.trained_as_of)
+    return bool(oot) and any(matures_on(day, program) > min(oot) for day in model.trained_as_of)
 
 
 def _champion_probs(

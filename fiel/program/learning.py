@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from fiel.program.base import Days, Share, StageName, Strict
+
+_QUARTER = 3
+"""Months of a quarter."""
 
 
 class Target(Strict):
@@ -17,20 +21,56 @@ class Target(Strict):
         description="Name of the target. The registered model is fiel-PROGRAM, that of a further target "
         "fiel-PROGRAM-TARGET.",
     )
-    kind: Literal["stage", "active", "purchase", "label"] = Field(
+    kind: Literal["stage", "active", "purchase", "label", "closed"] = Field(
         "stage",
         description="stage: in `stage` at as_of + horizon. active: at "
         "least one active day in [as_of, as_of + horizon). purchase: at least one purchase day in it that was not "
-        "taken back before its end. label: the source's own 0/1 column (programs of kind table; no horizon).",
+        "taken back before its end. label: the source's own 0/1 column (programs of kind table; no horizon). closed: "
+        "an account that is open at as_of and was closed in the quarters of the horizon (horizon_months).",
     )
     stage: Literal["fiel"] = Field("fiel", description="The stage that counts as success when kind is stage.")
-    horizon_days: Days = Field(28, description="Days from as_of to the outcome.")
+    horizon_days: Days = Field(28, description="Days from as_of to the outcome; not read with horizon_months.")
+    horizon_months: Annotated[int, Field(ge=1, le=120)] | None = Field(
+        None,
+        description="Calendar months from as_of to the outcome, instead of days (kind closed): 3 a quarter, 12 a year.",
+    )
     live_origins: tuple[str, ...] = Field(
         (), description="Population: at least one event of one of these origins before as_of. Empty: any event."
     )
     exclude_stages: tuple[StageName, ...] = Field(
         ("zumbi",), description="Population: not in one of these stages at as_of."
     )
+
+    @model_validator(mode="after")
+    def _horizon_fits(self) -> Target:
+        if (self.kind == "closed") != (self.horizon_months is not None):
+            raise ValueError(
+                f"target {self.name}: kind closed and horizon_months go together; the other kinds have horizon_days"
+            )
+        if self.horizon_months is not None and self.horizon_months % _QUARTER:
+            raise ValueError(f"target {self.name}: horizon_months has to be whole quarters (3, 6, 9, 12 …)")
+        return self
+
+    def ends(self, as_of: date) -> date:
+        """The first day after the horizon that begins at `as_of`; calendar months where the target has them.
+
+        >>> Target(kind="closed", horizon_months=3).ends(date(2022, 10, 1)), Target().ends(date(2022, 10, 1))
+        (datetime.date(2023, 1, 1), datetime.date(2022, 10, 29))
+        """
+        if self.horizon_months is None:
+            return as_of + timedelta(days=self.horizon_days)
+        months = as_of.year * 12 + as_of.month - 1 + self.horizon_months
+        return date(months // 12, months % 12 + 1, 1) + timedelta(days=as_of.day - 1)
+
+    @property
+    def horizon_words(self) -> str:
+        """How long the horizon is, in words: `28 days`, `3 months`."""
+        return f"{self.horizon_days} days" if self.horizon_months is None else f"{self.horizon_months} months"
+
+    @property
+    def horizon_offset(self) -> str:
+        """The horizon as Polars writes an offset: `28d`, `3mo`."""
+        return f"{self.horizon_days}d" if self.horizon_months is None else f"{self.horizon_months}mo"
 
 
 class Shares(Strict):
@@ -48,9 +88,10 @@ class Shares(Strict):
 
 
 class Training(Strict):
-    """How the monthly retraining learns and compares (DESIGN.md sections 4 and 5)."""
+    """How the retraining learns and compares (DESIGN.md sections 4 and 5)."""
 
-    cohorts: int = Field(24, ge=3, le=240, description="Monthly cohorts at the most.")
+    cadence: Literal["month", "quarter"] = Field("month", description="A cohort begins with each month or quarter.")
+    cohorts: int = Field(24, ge=3, le=240, description="Cohorts at the most.")
     valid_cohorts: int = Field(2, ge=1, description="Cohorts for calibration.")
     oot_cohorts: int = Field(3, ge=1, description="Out-of-time cohorts, read once, for report and promotion.")
     shares: Shares = Field(

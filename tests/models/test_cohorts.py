@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiel.errors import CohortError
-from fiel.models.cohorts import break_days, monthly_as_of, rolling_folds, split_cohorts
+from fiel.models.cohorts import break_days, cohort_starts, rolling_folds, split_cohorts
 from fiel.program import Break, Program
 from tests.models import frames
 
@@ -41,18 +41,18 @@ def months(first: tuple[int, int], last: tuple[int, int]) -> list[date]:
     ],
 )
 def test_a_training_sees_only_cohorts_whose_outcome_was_known_then(as_of: date, horizon: int, last: date) -> None:
-    found = monthly_as_of(FIRST_DAY, as_of, rules(horizon))
+    found = cohort_starts(FIRST_DAY, as_of, rules(horizon))
     assert found[-1] == last
     assert found == sorted(found)
 
 
 def test_the_first_cohort_has_a_whole_frequency_window_before_it() -> None:
-    assert monthly_as_of(date(2023, 1, 4), date(2023, 6, 1), rules())[0] == date(2023, 2, 1)
-    assert monthly_as_of(date(2023, 1, 5), date(2023, 6, 1), rules())[0] == date(2023, 3, 1)
+    assert cohort_starts(date(2023, 1, 4), date(2023, 6, 1), rules())[0] == date(2023, 2, 1)
+    assert cohort_starts(date(2023, 1, 5), date(2023, 6, 1), rules())[0] == date(2023, 3, 1)
 
 
 def test_the_newest_cohorts_are_kept() -> None:
-    assert monthly_as_of(FIRST_DAY, date(2024, 6, 1), rules(cohorts=4)) == months((2024, 2), (2024, 5))
+    assert cohort_starts(FIRST_DAY, date(2024, 6, 1), rules(cohorts=4)) == months((2024, 2), (2024, 5))
 
 
 def test_nothing_lies_between_the_parts_with_a_horizon_of_28_days() -> None:

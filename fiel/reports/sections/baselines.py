@@ -102,8 +102,8 @@ def _earlier_scores(data: ReportData, targets: tuple[Target, ...]) -> list[Block
         return []
     found = data.quality.filter(pl.col("target").is_in([target.name for target in targets]))
     if found.is_empty():
-        soonest = min(target.horizon_days for target in targets)
-        words = f"No score of a further target has matured yet: the first is known {soonest} days after its date."
+        soonest = min(targets, key=lambda target: target.ends(data.as_of)).horizon_words
+        words = f"No score of a further target has matured yet: the first is known {soonest} after its date."
         return [Words(words, "muted")]
     shown = table(
         found.sort(["target", "as_of"], descending=[False, True]),
@@ -124,7 +124,7 @@ def _earlier_scores(data: ReportData, targets: tuple[Target, ...]) -> list[Block
 
 
 def _target_row(target: Target, card: ModelCard | None) -> dict[str, str]:
-    row = {"target": target.name, "horizon": f"{target.horizon_days} days"}
+    row = {"target": target.name, "horizon": target.horizon_words}
     if card is None:
         return row | dict.fromkeys(
             ("champion", "classifier", *BASELINES, "difference", "decision", "reason"), fmt.MISSING
