@@ -1,4 +1,4 @@
-"""Monthly cohorts to a trained challenger, and the challenger to a settled champion."""
+"""Cohorts to a trained challenger, and the challenger to a settled champion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 
 from fiel.core import Core
 from fiel.lake import Lake
-from fiel.models.cohorts import CohortSplit, monthly_as_of, split_cohorts, split_customers
+from fiel.models.cohorts import CohortSplit, cohort_starts, split_cohorts, split_customers
 from fiel.models.labels import outcome
 from fiel.models.record import EVALUATION_FILE, as_training, read_evaluation, training_fingerprint
 from fiel.models.retraining import train
@@ -30,7 +30,7 @@ from tasks.features import check_built, feature_inputs
 
 @task(name="cohort dates", cache_policy=NO_CACHE)
 def cohort_dates(program: str, as_of: date) -> list[date]:
-    """The monthly cohorts that a training at `as_of` uses, of all targets together."""
+    """The cohorts that a training at `as_of` uses, of all targets together."""
     with opened(program) as context:
         core = Core.open(context.lake)
         programs = [context.main, *map(context.main.with_target, more_targets(program))]
@@ -124,7 +124,7 @@ def promote_challenger(
 def _split(core: Core, program: Program, as_of: date) -> CohortSplit:
     if program.is_table:
         return split_customers(program, as_of)
-    return split_cohorts(monthly_as_of(core.first_day, as_of, program), program, as_of)
+    return split_cohorts(cohort_starts(core.first_day, as_of, program), program, as_of)
 
 
 def _cohorts(lake: Lake, dates: Sequence[date]) -> pl.DataFrame:
