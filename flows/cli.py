@@ -52,6 +52,7 @@ class Stage(StrEnum):
     reward = "reward"
     report = "report"
     deliver = "deliver"
+    message = "message"
 
 
 ProgramOption = Annotated[str, typer.Option("--program", "-p", help="Name of the program (deployments/programs/).")]
@@ -96,6 +97,7 @@ def run(
         "reward": {"apply": not plan_only, "reviewed": reviewed},
         "report": {},
         "deliver": {"rehearsal": rehearsal},
+        "message": {},
     }
     _refuse_foreign_options(
         stage,
@@ -121,8 +123,11 @@ def demo(
     program: ProgramOption = "teomewhy",
     folder: Annotated[Path, typer.Option("--folder", help="Where the demo lives.")] = Path("demo"),
     customers: Annotated[
-        int, typer.Option("--customers", min=500, help="Customers that register in 22 months.")
-    ] = 5_000,
+        int | None,
+        typer.Option(
+            "--customers", min=500, help="Customers; by default what the program's demo needs (5,000 mostly)."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the simulation.")] = 7,
 ) -> None:
     """Simulate a community in the source's own files and run the whole chain on it."""

@@ -48,11 +48,14 @@ def show_summary(stage: str, program: str, result: Any) -> None:
 def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
     made_up = "  (simulated data: everyone is made up)" if result["plan"]["plan"]["simulated"] else ""
     OUT.print(f"\n[bold]{program}, as of {result['as_of']}[/bold] (exclusive){made_up}\n")
-    stages = result["scores"]["stages"]
-    table = Table("stage", "customers", box=None, pad_edge=False)
+    scores = result["scores"]
+    groups = "grade" if "grades" in scores else "stage"
+    counts = scores[f"{groups}s"]
+    table = Table(groups, "customers", box=None, pad_edge=False)
     table.columns[1].justify = "right"
-    for stage in STAGES:
-        table.add_row(stage, f"{stages.get(stage, 0):,}")
+    shown = [stage for stage in STAGES if groups == "stage" and "none" not in counts] or sorted(counts)
+    for name in shown:
+        table.add_row(name, f"{counts.get(name, 0):,}")
     OUT.print(table)
     _show_segments(result["segments"], result["purchase_models"])
     _show_model(result["promotion"])

@@ -13,17 +13,21 @@ import typer
 from fiel.errors import SettingsError
 from fiel.program import load_program
 from fiel.settings import load_settings
-from fiel.simulate import simulator
+from fiel.simulate import demo_customers, simulator
 from fiel.sources.files import SIMULATED_FILE
 
 START, END = date(2024, 1, 1), date(2025, 10, 31)
 """22 months that end before a planned break, so that there is something to pay."""
 
 
-def run_demo(program: str, folder: Path, customers: int, seed: int) -> None:
-    """Simulate (once), then run `loyalty` on the files for the day after their last complete day; print the summary."""
+def run_demo(program: str, folder: Path, customers: int | None, seed: int) -> None:
+    """Simulate (once), then run `loyalty` on the files for the day after their last complete day; print the summary.
+
+    `customers` None: as many as the program's simulator says that a demo needs.
+    """
     started = perf_counter()
     load_program(program, load_settings())
+    customers = customers or demo_customers(program)
     root = folder if folder.is_absolute() else load_settings().home / folder
     os.environ["FIEL_LAKE"] = str(root / "lake")
     for name in ("FIEL_DATABASE_URL", "FIEL_MLFLOW_URI", "FIEL_MLFLOW_ARTIFACTS"):

@@ -20,6 +20,7 @@ from fiel.reports.cards import ModelCard, MoneyCard, SourceCard, rejects_by_rule
 from fiel.reports.data import collect
 from fiel.reports.model_card import read_card
 from fiel.reports.page import render_report
+from fiel.tables import TABLES
 from fiel.version import code_version
 from tasks.artifacts import leave_link
 from tasks.context import Context, opened
@@ -42,7 +43,7 @@ def write_report(program: str, as_of: date) -> dict[str, Any]:
         scores = lake.read("out_scores", as_of) if as_of in lake.partitions("out_scores") else None
         data = collect(
             core,
-            lake.scan("feat_life_cycle_spans"),
+            _spans(context),
             lake.read("feat_snapshot", as_of),
             program=context.program,
             as_of=as_of,
@@ -62,6 +63,13 @@ def write_report(program: str, as_of: date) -> dict[str, Any]:
         get_run_logger().info("%s", address)
         leave_link(program, "report", address, f"report of {as_of}")
         return {"report": address}
+
+
+def _spans(context: Context) -> pl.LazyFrame:
+    """Life cycle as spans; none for an undated program."""
+    if context.program.is_table:
+        return pl.LazyFrame(schema=TABLES["feat_life_cycle_spans"].declared)
+    return context.lake.scan("feat_life_cycle_spans")
 
 
 def _source_card(context: Context, core: Core) -> SourceCard:
@@ -121,7 +129,8 @@ def _model_card(context: Context, as_of: date, scores: pl.DataFrame | None, suff
 def _money_card(context: Context, core: Core, as_of: date) -> MoneyCard:
     program, store = context.program, context.store
     applied = [cycle for cycle in store.cycles(program.name) if cycle.as_of <= as_of]
-    matured = [cycle.as_of for cycle in applied if matures_on(cycle.as_of, program) <= as_of]
+    # The labels of an undated program are older than its grants, so they cannot show what those did.
+    matured = [cycle.as_of for cycle in applied if not program.is_table and matures_on(cycle.as_of, program) <= as_of]
     plans = context.lake.scan("out_plan").filter(pl.col("as_of").is_in(matured)).collect()
     return MoneyCard(
         summary=current_plan(context, as_of).summary,

@@ -69,6 +69,7 @@ def train_challenger(program: str, as_of: date, target: str | None = None) -> di
             table_versions=core.versions | {"feat_snapshot": context.lake.version("feat_snapshot") or 0},
             example=snapshots.head(5),
             files=model_plots(trained_card(learned), context.program, as_of),
+            economics=context.program.economics,
         )
         info = context.registry.log_training(training)
         log.info(

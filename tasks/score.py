@@ -52,18 +52,19 @@ def score_customers(program: str, as_of: date, reasons: ReasonsFor) -> dict[str,
             champion.kind,
         )
         _score_more_targets(context, core, snapshot, as_of)
+        groups = "grade" if context.program.is_table and context.program.economics else "stage"
         by_stage = (
-            scores.group_by("stage")
+            scores.group_by(groups)
             .agg(customers=pl.len(), scored=pl.col("prob").is_not_null().sum(), mean_prob=pl.col("prob").mean())
-            .sort("customers", descending=True)
+            .sort(["customers", groups], descending=[True, False])
         )
         text = f"# {program}: scores at {as_of}\n\nModel version {champion.version} ({champion.kind}).\n\n"
-        leave_markdown(program, "scores", text + markdown_table(by_stage), "Customers and mean score by stage")
+        leave_markdown(program, "scores", text + markdown_table(by_stage), f"Customers and mean score by {groups}")
         return {
             "customers": scores.height,
             "scored": scored.height,
             "model_version": champion.version,
-            "stages": dict(by_stage.select("stage", "customers").iter_rows()),
+            f"{groups}s": {str(name): count for name, count in by_stage.select(groups, "customers").iter_rows()},
             "mean_prob": scored["prob"].mean(),
         }
 
@@ -90,6 +91,8 @@ def measure_quality(program: str) -> dict[str, Any]:
     A past date that was scored later, by a model that had seen outcomes from after that date, is no forecast: left out.
     """
     with opened(program) as context:
+        if context.program.is_table:  # its labels came with the attributes: no score waits for an outcome
+            return {"cohorts": 0}
         core = Core.open(context.lake)
         found = [_realised(context, core, "out_scores")]
     for target in context.main.more_targets:

@@ -44,6 +44,13 @@ def candidates(
     )
 
 
+def _not_graded(policy: Incentive) -> pl.Expr:
+    """Whether the policy asks for a grade that the row does not have; an unknown grade is none."""
+    if policy.max_grade is None:
+        return pl.lit(False)
+    return (pl.col("grade") > policy.max_grade).fill_null(True)
+
+
 def _of_bucket(values: list[str] | list[int], dtype: pl.DataType) -> pl.Expr:
     found = pl.lit(None, dtype=dtype)
     for position, value in enumerate(values):
@@ -66,6 +73,7 @@ def _exclusion(policy: Incentive, scale: int, merges: pl.DataFrame, as_of: date)
         "not_in_population": ~pl.col("in_population"),
         "no_score": pl.col("prob").is_null(),
         "excluded_stage": pl.col("stage").is_in(policy.exclude_stages),
+        "grade": _not_graded(policy),
         "too_unlikely": by_value & (pl.col("prob") < policy.from_prob),
         "comes_anyway": by_value & ends_below_one & (pl.col("prob") >= policy.to_prob),
         "no_value": by_value & pl.col("value_at_stake").is_null(),

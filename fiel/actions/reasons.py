@@ -12,6 +12,7 @@ REASONS: dict[str, str] = {
     "not_in_population": "outside the model's population",
     "no_score": "no probability",
     "excluded_stage": "in a stage that is never granted anything (exclude_stages)",
+    "grade": "of a grade that is not treated: the expected profit is too low (max_grade)",
     "too_unlikely": "too unlikely to be brought back by a reward (from_prob)",
     "comes_anyway": "likely enough to come without a reward (to_prob)",
     "no_value": "the value at stake decides, and it is not known",

@@ -10,7 +10,7 @@ each model.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from fiel.models.baselines import PURCHASE_MODEL, PURCHASE_PROB
 from fiel.models.bootstrap import Comparison, Interval, compare
 from fiel.models.calibration import CohortSpread, check_calibration, log_odds
 from fiel.models.metrics import Array, measure
+from fiel.models.thresholds import THRESHOLD_SCHEMA, threshold_table
 from fiel.program import Program
 
 MODELS = {"catboost": "prob", "stage_rule": "rule_prob", PURCHASE_MODEL: PURCHASE_PROB}
@@ -66,7 +67,8 @@ SLICE_SCHEMA = {
 class Evaluation:
     """All tables of an evaluation; `comparison` is classifier minus stage rule on the out-of-time rows.
 
-    `purchase_comparison` is classifier minus purchase model on the same rows, None without one.
+    `purchase_comparison` is classifier minus purchase model on the same rows, None without one. `thresholds`: from
+    which probability to treat, by theory and by validation (fiel.models.thresholds); empty without economics.
     """
 
     metrics: pl.DataFrame
@@ -76,6 +78,7 @@ class Evaluation:
     reliability: pl.DataFrame
     comparison: Comparison
     purchase_comparison: Comparison | None = None
+    thresholds: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=THRESHOLD_SCHEMA))
 
     def value(self, split: str, measure_name: str, model: str = "catboost") -> float | None:
         """One figure of `metrics`; None where it is not defined."""
@@ -97,6 +100,7 @@ def evaluate(predictions: pl.DataFrame, program: Program, spread: CohortSpread |
         reliability=pl.concat([reliability(predictions.filter(pl.col("split") == split), split) for split in SPLITS]),
         comparison=_against(oot, "rule_prob", program),
         purchase_comparison=_against(oot, PURCHASE_PROB, program) if PURCHASE_PROB in oot.columns else None,
+        thresholds=threshold_table(predictions, program.economics),
     )
 
 
@@ -139,9 +143,7 @@ def cohort_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
     for (as_of, split), part in _groups(predictions, ["as_of", "split"]):
         for model, column in models_of(predictions).items():
             measured = measure(_labels(part), part[column].to_numpy(), program.economics).row()
-            rows.append(
-                {"split": split, "as_of": as_of, "is_break": part["is_break"][0], "model": model, **measured}
-            )
+            rows.append({"split": split, "as_of": as_of, "is_break": part["is_break"][0], "model": model, **measured})
     return pl.DataFrame(rows, schema=COHORT_SCHEMA)
 
 

@@ -96,12 +96,18 @@ def _strongest(values: Array, topics: dict[str, list[int]]) -> tuple[Array, Arra
 
 
 def _stage_reasons(stages: pl.Series, rule: StageRule, program: Program) -> pl.DataFrame:
-    horizon = program.target.horizon_days
-    then = (
-        f"were {program.target.stage} {horizon} days later"
-        if program.target.kind == "stage"
-        else f"were active within {horizon} days"
-    )
+    target = program.target
+    then = {
+        "stage": f"were {target.stage} {target.horizon_words} later",
+        "closed": f"were closed within {target.horizon_words}",
+        "label": "reached the target",
+    }.get(target.kind, f"were active within {target.horizon_words}")
+    if program.is_table:
+        told_of_all = f"nothing is known but the base rate: {rule.base_prob:.1%} of all customers are "
+        base = [told_of_all + program.target.name.replace("_", " ")] * len(stages)
+        return pl.DataFrame(
+            {"reason_1": base, "reason_2": None, "reason_3": None}, schema=dict.fromkeys(REASONS, pl.String)
+        )
     told = {stage: f"the stage is {stage}: {prob:.0%} of such customers {then}" for stage, prob in rule.probs.items()}
     default = f"the stage is new to the rule: {rule.base_prob:.0%} of all customers {then}"
     return pl.DataFrame(

@@ -14,7 +14,8 @@ import polars as pl
 from fiel.models.artifact import Training
 from fiel.models.baselines import PURCHASE_MODEL
 from fiel.models.retraining import Learned, procedure_digest
-from fiel.program import Program
+from fiel.models.thresholds import expected_maximum_profit, maximum_profit
+from fiel.program import Economics, Program
 
 EVALUATION_FILE = "evaluation.json"
 
@@ -37,6 +38,7 @@ def as_training(
     table_versions: Mapping[str, int],
     example: pl.DataFrame,
     files: Mapping[str, bytes],
+    economics: Economics | None = None,
 ) -> Training:
     """The training of the learned classifier; `files` (plots) are kept beside the evaluation and its tables."""
     return Training(
@@ -55,7 +57,8 @@ def as_training(
         metrics=_metrics(learned, "catboost", prefix="")
         | _metrics(learned, "stage_rule", prefix="stage_rule.")
         | _metrics(learned, PURCHASE_MODEL, prefix=f"{PURCHASE_MODEL}.")
-        | _purchase_differences(learned),
+        | _purchase_differences(learned)
+        | _money(learned, economics),
         files={EVALUATION_FILE: evaluation_file(learned), **_tables(learned), **files},
         tags={"calibration_spread": json.dumps(asdict(learned.spread), sort_keys=True)},
     )
@@ -71,6 +74,7 @@ def evaluation_file(learned: Learned) -> bytes:
         "gains": found.gains,
         "reliability": found.reliability,
         "importances": learned.importances,
+        "thresholds": found.thresholds,
     }
     content = {name: frame.to_dicts() for name, frame in frames.items()}
     return json.dumps(content, default=str, sort_keys=True, ensure_ascii=False).encode()
@@ -116,6 +120,19 @@ def _purchase_differences(learned: Learned) -> dict[str, float | None]:
     return found
 
 
+def _money(learned: Learned, economics: Economics | None) -> dict[str, float | None]:
+    """Thresholds, their profits, and the maximum profit measures out of time; nothing without economics."""
+    found: dict[str, float | None] = {}
+    for row in learned.evaluation.thresholds.to_dicts():
+        found |= {f"threshold.{row['by']}": row["threshold"], f"threshold.{row['by']}.oot_profit": row["oot_profit"]}
+    oot = learned.predictions.filter(pl.col("split") == "oot")
+    if economics is not None and oot.height:
+        labels, probs = oot["label"].to_numpy().astype(float), oot["prob"].to_numpy()
+        found["oot.maximum_profit"] = maximum_profit(labels, probs, economics)
+        found["oot.expected_maximum_profit"] = expected_maximum_profit(labels, probs, economics)
+    return found
+
+
 def _tables(learned: Learned) -> dict[str, bytes]:
     """The tables that a person opens in the MLflow UI."""
     frames = {
@@ -126,6 +143,7 @@ def _tables(learned: Learned) -> dict[str, bytes]:
         "reliability": learned.evaluation.reliability,
         "importances": learned.importances,
         "psi_inputs": learned.psi_inputs,
+        "thresholds": learned.evaluation.thresholds,
         "search": learned.search.history,
         "folds": learned.search.folds,
     }

@@ -12,8 +12,10 @@ import polars as pl
 from fiel.errors import SchemaError
 from fiel.models.buckets import buckets_of, holds, prob_within
 from fiel.models.loaded import LoadedModel
+from fiel.models.profit import expected_profit
 from fiel.models.reasons import REASONS, reasons
 from fiel.program import Program
+from fiel.segments.grades import grade
 from fiel.tables import TABLES
 
 _LOG = logging.getLogger(__name__)
@@ -44,7 +46,8 @@ def score(
 
     In the population a probability `prob`; for a customer who is not in the target's state now it is also `gain_prob`,
     for one who is, `loss_prob` = 1 - prob (see `in_target_now`); and `value_at_stake` = (1 - prob) x `value_if_alive`,
-    in the program's smallest unit. Outside it the four are empty. Reasons are written for the customers that a reward
+    in the program's smallest unit; and with economics the expected profit of treating the customer, and the grade by it
+    (fiel.segments.grades). Outside it they are empty. Reasons are written for the customers that a reward
     could be granted to (`granted`), for everyone in the population (`all`), or for nobody. SchemaError when the
     snapshot lacks columns that the model or the scores need.
     """
@@ -63,6 +66,7 @@ def score(
     population = ordered.filter("in_population")
     probs = population.select("customer_id", prob=pl.Series(model.predict(population), dtype=pl.Float64))
     now = in_target_now(program, ordered.schema)
+    worth = expected_profit(pl.col("prob"), program.economics) if program.economics else pl.lit(None, pl.Float64)
     scores = (
         ordered.select(*_CARRIED, _now=now, _value_if_alive=value_if_alive(program, ordered.schema))
         .join(probs, on="customer_id", how="left", maintain_order="left")
@@ -70,11 +74,13 @@ def score(
             gain_prob=pl.when(~pl.col("_now")).then("prob"),
             loss_prob=pl.when(pl.col("_now")).then(1 - pl.col("prob")),
             value_at_stake=(1 - pl.col("prob")) * pl.col("_value_if_alive"),
+            expected_profit=worth,
             **{name: pl.lit(None, pl.String) for name in REASONS},
             model_version=pl.lit(model.version),
             model_digest=pl.lit(model.digest),
             table_versions=pl.lit(json.dumps(dict(table_versions), sort_keys=True)),
         )
+        .with_columns(grade=grade(pl.col("expected_profit")))
         .select(list(TABLES["out_scores"].declared))
     )
     if reasons_for == "none":
@@ -109,9 +115,13 @@ def in_target_now(program: Program, schema: pl.Schema) -> pl.Expr:
     Kind `stage`: in the target's stage now. Kind `active` (an active day within the horizon after as_of): an active day
     within the horizon before as_of, so that gain means coming back and loss staying away. Kind `purchase`: the same of
     purchase days that stand, as group `rfm` knows them; of active days where the program does not ask for that group.
+    Kinds `label` and `closed`: null, an undated table does not say what a customer was before, and whoever can close an
+    account has an open one.
     """
     if program.target.kind == "stage":
         return pl.col("stage") == program.target.stage
+    if program.target.kind in ("label", "closed"):
+        return pl.lit(None, pl.Boolean)
     if program.target.kind == "purchase" and "days_since_last" in schema:
         return (pl.col("days_since_last") <= program.target.horizon_days).fill_null(value=False)
     if "recency_days" not in schema:
@@ -141,4 +151,5 @@ def grantable(program: Program) -> pl.Expr:
     in_bucket = pl.any_horizontal(pl.lit(False), *(holds(bucket) for bucket in used))
     in_range = prob_within(policy.from_prob, policy.to_prob)
     excluded = pl.col("stage").is_in(policy.exclude_stages) | pl.col("customer_id").is_in(policy.exclude_customers)
-    return (in_bucket & in_range & ~excluded).fill_null(False)
+    graded = pl.lit(True) if policy.max_grade is None else pl.col("grade") <= policy.max_grade
+    return (in_bucket & in_range & ~excluded & graded).fill_null(False)

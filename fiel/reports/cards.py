@@ -15,6 +15,7 @@ import polars as pl
 from fiel.actions.lift import LIFT
 from fiel.actions.summary import PlanSummary
 from fiel.models.evaluation import COHORT_SCHEMA, METRICS_SCHEMA, SLICE_SCHEMA
+from fiel.models.thresholds import THRESHOLD_SCHEMA
 
 COMPARISON_SCHEMA = {
     "model": pl.String(),
@@ -83,6 +84,7 @@ class ModelCard:
       value, low, high.
     - `gates`: gate, outcome (passed, warned, failed, not judged), detail.
     - `profit`: threshold (treat from this probability), treated, profit (the program's currency), low, high.
+    - `thresholds`: that of `fiel.models.thresholds`.
     """
 
     version: str
@@ -103,6 +105,7 @@ class ModelCard:
     differences: pl.DataFrame = field(default_factory=lambda: _empty(DIFFERENCE_SCHEMA))
     gates: pl.DataFrame = field(default_factory=lambda: _empty(GATE_SCHEMA))
     profit: pl.DataFrame = field(default_factory=lambda: _empty(PROFIT_SCHEMA))
+    thresholds: pl.DataFrame = field(default_factory=lambda: _empty(THRESHOLD_SCHEMA))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from fiel.reports.cards import ModelCard, MoneyCard, SourceCard
 from fiel.reports.metrics import Frame
 from fiel.reports.plans import PlanView
 from fiel.reports.purchases import PurchaseView, purchase_view
+from fiel.reports.undated import undated_fields
 from fiel.segments.value_clusters import kmeans_clusters
 from fiel.tables import CLUSTERS
 
@@ -55,7 +56,8 @@ class ReportData:
     `moves`: transitions since `previous_as_of`; both are empty when that is None. `leaving`: customers who are in the
     target now, the most likely to lose it first. `scores` says whether there are any. `purchases` is None for a
     program without the groups rfm and purchase; `more_models` are the cards of its further targets, by their names;
-    `profile` and `intake` are core_profile and core_intake, empty where the source made none.
+    `profile` and `intake` are core_profile and core_intake, empty where the source made none. `grades` is that of
+    `fiel.reports.undated`; an undated program has it, and empty frames for everything that needs events.
     """
 
     program: Program
@@ -92,11 +94,12 @@ class ReportData:
     more_models: Mapping[str, ModelCard] = field(default_factory=dict)
     profile: pl.DataFrame = field(default_factory=pl.DataFrame)
     intake: pl.DataFrame = field(default_factory=pl.DataFrame)
+    grades: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def horizon_date(self) -> date:
         """The date to which the scores look ahead."""
-        return self.as_of + timedelta(days=self.program.target.horizon_days)
+        return self.program.target.ends(self.as_of)
 
 
 def collect(
@@ -140,6 +143,19 @@ def collect(
     before = previous_as_of or _last_cycle(money, as_of) or as_of - timedelta(days=program.incentive.cadence_days)
     earlier = before if core.first_day < before < as_of else None
     limits = money or MoneyCard()
+    if program.is_table:
+        return ReportData(
+            **undated_fields(core, here, scored, program, ReportData),
+            program=program,
+            as_of=as_of,
+            source=source,
+            model=model,
+            money=limits,
+            ranking=pl.DataFrame() if scored is None else people.ranking(scored, LISTED),
+            plan=None if planned is None else plans.plan_view(planned, program, as_of, limits, scored, LISTED),
+            profile=core["profile"].collect(),
+            intake=core["intake"].collect(),
+        )
     days = core["customer_days"]
     window = program.features.frequency_window
     daily = metrics.daily_active(days, as_of, window)
@@ -291,9 +307,11 @@ def _outside(program: Program) -> str:
 
 def _matured(quality: Frame, as_of: date, program: Program) -> pl.DataFrame:
     """The rows whose outcome was known by then, each target's by its own horizon."""
-    targets = {target.name: target.horizon_days for target in (program.target, *program.more_targets)}
+    targets = {target.name: target.horizon_offset for target in (program.target, *program.more_targets)}
     rows = quality.lazy()
     if "target" not in rows.collect_schema():  # measured before there were several
         rows = rows.with_columns(target=pl.lit(program.target.name))
-    horizon = pl.duration(days=pl.col("target").replace_strict(targets, default=None, return_dtype=pl.Int64))
-    return rows.filter(pl.col("as_of") + horizon <= as_of).sort("target", "as_of", "model_version").collect()
+    horizon = pl.col("target").replace_strict(targets, default=None, return_dtype=pl.String)
+    return (
+        rows.filter(pl.col("as_of").dt.offset_by(horizon) <= as_of).sort("target", "as_of", "model_version").collect()
+    )

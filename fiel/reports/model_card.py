@@ -19,6 +19,7 @@ from fiel.models.metrics import measure
 from fiel.models.registry import VersionInfo
 from fiel.models.retraining import Learned
 from fiel.models.settlement import Settlement
+from fiel.models.thresholds import THRESHOLD_SCHEMA
 from fiel.program import Program
 from fiel.reports import cards
 from fiel.reports.cards import ModelCard
@@ -34,6 +35,7 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {
     "differences": cards.DIFFERENCE_SCHEMA,
     "gates": cards.GATE_SCHEMA,
     "profit": cards.PROFIT_SCHEMA,
+    "thresholds": THRESHOLD_SCHEMA,
 }
 """Frames of a card and their columns."""
 
@@ -67,6 +69,7 @@ def trained_card(learned: Learned) -> ModelCard:
         gains=found.gains,
         reliability=found.reliability,
         importances=learned.importances,
+        thresholds=found.thresholds,
     )
 
 
@@ -112,7 +115,7 @@ def read_card(content: bytes) -> ModelCard:
     """The card of `card_json`."""
     found = json.loads(content)
     for name, schema in SCHEMAS.items():
-        found[name] = _frame(found[name], schema)
+        found[name] = _frame(found.get(name, []), schema)  # a card of an earlier Fiel has fewer
     found["cohorts"] = {part: tuple(map(date.fromisoformat, days)) for part, days in found["cohorts"].items()}
     found["decided_on"] = date.fromisoformat(found["decided_on"]) if found["decided_on"] else None
     return ModelCard(**found)

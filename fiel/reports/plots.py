@@ -8,6 +8,7 @@ import polars as pl
 import vl_convert
 
 from fiel.models.evaluation import MODELS
+from fiel.models.profit import threshold
 from fiel.program import Program
 from fiel.reports import charts
 from fiel.reports.cards import ModelCard
@@ -41,7 +42,7 @@ def _charts(card: ModelCard, program: Program, as_of: date) -> dict[str, Chart]:
     for model in MODELS:
         if card.reliability.filter(pl.col("split") == "oot", pl.col("model") == model).height:
             drawn[f"reliability_{model}"] = charts.reliability(card.reliability, about, word, model)
-    if card.cohort_metrics["auc"].is_not_null().any():
+    if card.cohort_metrics["auc"].is_not_null().any() and not program.is_table:
         drawn["auc_by_cohort"] = charts.auc_by_cohort(card.cohort_metrics, about)
     if card.slices.filter(pl.col("split") == "oot")["auc"].is_not_null().any():
         drawn["slices"] = charts.slices(card.slices, about, judged[0]["auc"] if judged else None)
@@ -51,6 +52,6 @@ def _charts(card: ModelCard, program: Program, as_of: date) -> dict[str, Chart]:
         drawn[f"comparison_{metric}"] = charts.model_comparison(card.comparison, metric, about)
     if card.profit.height and program.economics is not None:
         economics = program.economics
-        even = economics.cost / (economics.benefit + economics.cost)
+        even = threshold(economics)
         drawn["profit"] = charts.profit_curve(card.profit, about, economics.currency, even)
     return drawn

@@ -5,6 +5,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+DEMO_CUSTOMERS = 5_000
+
 
 def simulator(program: str) -> Callable[..., Any] | None:
     """The function `simulate` of the module named like the program, None where there is no such module.
@@ -15,3 +17,10 @@ def simulator(program: str) -> Callable[..., Any] | None:
         return None
     found: Callable[..., Any] | None = getattr(import_module(f"{__name__}.{program}"), "simulate", None)
     return found
+
+
+def demo_customers(program: str) -> int:
+    """How many customers a demo of the program needs: its simulator's DEMO_CUSTOMERS, else 5,000."""
+    if simulator(program) is None:
+        return DEMO_CUSTOMERS
+    return int(getattr(import_module(f"{__name__}.{program}"), "DEMO_CUSTOMERS", DEMO_CUSTOMERS))

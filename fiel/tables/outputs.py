@@ -28,6 +28,18 @@ class Scores(dy.Schema):
         nullable=True,
         min=0,
     )
+    expected_profit = number(
+        "Expected profit of treating the customer, in the currency of the program's economics; empty without them.",
+        unit="currency",
+        nullable=True,
+    )
+    grade = whole(
+        "1: expected profit above 0; 2 to 5: quartiles of the others, 5 the lowest. Empty without economics.",
+        "derived",
+        nullable=True,
+        min=1,
+        max=5,
+    )
     reason_1 = text("First reason of the score, in words.", "derived", nullable=True)
     reason_2 = text("Second reason.", "derived", nullable=True)
     reason_3 = text("Third reason.", "derived", nullable=True)

@@ -1,8 +1,10 @@
 """The sections of a report, in the order in which they are read."""
 
+from fiel.models.wording import spoken
 from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Section
 from fiel.reports.sections.figures import key_figures
+from fiel.reports.sections.grades import grades
 from fiel.reports.sections.model import model
 from fiel.reports.sections.now import changes, leaving
 from fiel.reports.sections.purchases import purchases
@@ -17,8 +19,12 @@ __all__ = ["Section", "sections"]
 def sections(data: ReportData) -> tuple[Section, ...]:
     """All sections, the answers first: changes, leaving, stake, rewards; then who, how often, and what it rests on.
 
-    Those of segments, purchases and value at stake are left out for a program without these groups.
+    Those of segments, purchases and value at stake are left out for a program without these groups. An undated program
+    has whom it pays to treat instead of everything that needs events.
     """
+    if data.program.is_table:
+        undated = (grades(data), rewards(data), model(data), source(data))
+        return tuple(spoken(section, data.program) for section in undated)
     asked = (
         changes(data),
         leaving(data),

@@ -17,6 +17,8 @@ def evidence(data: ReportData, card: ModelCard) -> list[Block]:
     cohorts = card.cohort_metrics.filter(pl.col("model") == "catboost").sort("as_of")
     if cohorts.is_empty():
         return []
+    if data.program.is_table:
+        return [_by_customer(cohorts)]
     parts = []
     for split, verb in (("train", "trained"), ("valid", "calibrated"), ("oot", "judged")):
         dates = cohorts.filter(pl.col("split") == split)["as_of"].to_list()
@@ -38,7 +40,7 @@ def evidence(data: ReportData, card: ModelCard) -> list[Block]:
             "One cohort judges it: the intervals say how sure a difference is among these customers, not how it holds "
             "in another season."
         )
-    if days < _YEAR_DAYS + data.program.target.horizon_days:
+    if days < _YEAR_DAYS + (data.horizon_date - data.as_of).days:
         limits.append(
             f"The data cover {fmt.counted(days, 'day')}, so no season is seen twice: what belongs to the time of year "
             "cannot be told from a lasting change."
@@ -46,6 +48,21 @@ def evidence(data: ReportData, card: ModelCard) -> list[Block]:
     if limits:
         blocks.append(Words(" ".join(limits), "warning"))
     return blocks
+
+
+def _by_customer(cohorts: pl.DataFrame) -> Words:
+    """How many customers of an undated program the model was learned and judged on."""
+    rows = {row["split"]: row for row in cohorts.to_dicts()}
+    parts = [
+        f"{verb} on {fmt.counted(rows[split]['rows'], 'customer')} ({fmt.percent(rows[split]['target_rate'])} positive)"
+        for split, verb in (("train", "trained"), ("valid", "calibrated"), ("oot", "judged"))
+        if split in rows
+    ]
+    return Words(
+        f"The classifier was {fmt.listed(parts)}. A seeded hash of the customer says who is where; nobody is in two "
+        "parts. The final model was fitted on training and validation together. All come from one file, so nothing "
+        "here shows how the model does on later customers."
+    )
 
 
 def _least(rates: pl.Series) -> float | None:

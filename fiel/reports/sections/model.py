@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from fiel.models.profit import threshold as break_even
 from fiel.reports import charts
 from fiel.reports import format as fmt
 from fiel.reports.cards import ModelCard
@@ -13,6 +14,7 @@ from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
 from fiel.reports.sections.baselines import further_targets, of_target, side_by_side
 from fiel.reports.sections.evidence import evidence
+from fiel.reports.sections.grades import thresholds
 from fiel.reports.sections.now import about
 from fiel.reports.sections.wording import target_word
 from fiel.reports.tables import column, number, table
@@ -178,7 +180,7 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
         )
         chart = charts.reliability(card.reliability, _judged(data, card), word, kind)
         blocks.append(figure("reliability", chart, shown, half=True))
-    if card.cohort_metrics["auc"].is_not_null().any():
+    if card.cohort_metrics["auc"].is_not_null().any() and not data.program.is_table:
         shown = table(
             card.cohort_metrics.with_columns(
                 pl.col("split").replace(_SPLITS),
@@ -262,7 +264,7 @@ def _profit(data: ReportData, card: ModelCard) -> list[Block]:
     assert economics is not None
     if card.profit.is_empty():
         return [Empty("No profit curve was computed.", f"fiel run retrain --program {data.program.name}")]
-    threshold = economics.cost / (economics.benefit + economics.cost)
+    threshold = break_even(economics)
     shown = table(
         card.profit,
         [
@@ -274,15 +276,18 @@ def _profit(data: ReportData, card: ModelCard) -> list[Block]:
         ],
     )
     return [
-        figure("profit", charts.profit_curve(card.profit, _judged(data, card), economics.currency, threshold), shown)
+        figure("profit", charts.profit_curve(card.profit, _judged(data, card), economics.currency, threshold), shown),
+        *thresholds(card, _judged(data, card), economics.currency),
     ]
 
 
 def _realised(data: ReportData) -> list[Block]:
+    if data.program.is_table:
+        return []
     quality = None if data.quality is None else of_target(data.quality, data.program.target.name)
     if quality is None or quality.filter(pl.col("auc").is_not_null()).is_empty():
-        days = data.program.target.horizon_days
-        return [Words(f"No stored score has matured yet: its outcome is known {days} days after its date.", "muted")]
+        later = data.program.target.horizon_words
+        return [Words(f"No stored score has matured yet: its outcome is known {later} after its date.", "muted")]
     shown = table(
         quality.sort("as_of", descending=True),
         [

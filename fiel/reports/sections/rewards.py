@@ -65,7 +65,7 @@ def rewards(data: ReportData) -> Section:
         columns = [
             number("rank", "place"),
             column("customer_id", "customer", kind="id"),
-            column("stage", kind="stage"),
+            *([] if data.program.is_table else [column("stage", kind="stage")]),
             number("prob", words_of(data).chance, fmt.percent),
             number("points", unit, fmt.signed_whole),
             column("product"),
@@ -136,11 +136,18 @@ def _why_it_should_work(data: ReportData) -> list[Block]:
             ],
         )
         blocks.append(figure("lift", charts.realised_lift(known, about(data), words_of(data).word), shown))
+    elif data.program.is_table:
+        blocks.append(
+            Words(
+                "Nothing shows yet that the grants work: the outcomes of this file are older than any grant. The next "
+                "source version can show it, by comparing the granted with those held out.",
+            )
+        )
     else:
         blocks.append(
             Words(
                 "Nothing shows yet that the grants work: no applied cycle has matured. A cycle is judged "
-                f"{data.program.target.horizon_days} days after it was granted, by comparing the granted with those "
+                f"{data.program.target.horizon_words} after it was granted, by comparing the granted with those "
                 "held out.",
             )
         )

@@ -14,11 +14,7 @@ def source(data: ReportData) -> Section:
     """The source version, who is counted, what was set aside, and the versions of the tables."""
     card = data.source
     blocks: list[Block] = [
-        Words(
-            f"Source version {card.source_version}, complete through {fmt.day(card.known_through)}; the first event is "
-            f"on {fmt.day(card.first_day)}. Days are cut in {data.program.day_time_zone}. Everything here knows what "
-            f"happened strictly before {fmt.day(data.as_of)}, and nothing after."
-        ),
+        Words(_undated(data) if data.program.is_table else _dated(data)),
         *(Words(warning, "warning") for warning in card.warnings),
         Shown(
             "Who is counted",
@@ -59,3 +55,19 @@ def source(data: ReportData) -> Section:
             )
         )
     return Section("data", "The data", tuple(blocks))
+
+
+def _dated(data: ReportData) -> str:
+    card = data.source
+    return (
+        f"Source version {card.source_version}, complete through {fmt.day(card.known_through)}; the first event is on "
+        f"{fmt.day(card.first_day)}. Days are cut in {data.program.day_time_zone}. Everything here knows what happened "
+        f"strictly before {fmt.day(data.as_of)}, and nothing after."
+    )
+
+
+def _undated(data: ReportData) -> str:
+    return (
+        f"Source version {data.source.source_version}, of {fmt.day(data.as_of)}: one row for each customer, and no "
+        "dates. Train, validation and test are told apart by customer, so nothing here shows a change in time."
+    )

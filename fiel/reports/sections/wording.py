@@ -9,6 +9,7 @@ from fiel.program import LifeCycle, Program
 from fiel.reports import format as fmt
 
 _BUYING = "buying again"
+_CLOSED = "closed"
 """The outcome of kind purchase, after "share" or "were"."""
 
 
@@ -46,6 +47,21 @@ def wording(program: Program, horizon_date: date) -> Wording:
             gained=f"to be {target.stage} then",
             when=f"on {fmt.day(horizon_date)}",
         )
+    if target.kind == "closed":
+        return Wording(
+            word=_CLOSED,
+            members="whose account is closed",
+            lost=f"not to close before {fmt.day_in_words(horizon_date)}",
+            loss="to stay open",
+            gained="to be closed by then",
+            when=f"before {fmt.day(horizon_date)}",
+        )
+    if target.kind == "label":
+        word = fmt.words(target.name)
+        return Wording(
+            word=word, members=f"who are {word}", lost=f"not to be {word}", loss=f"to stop being {word}",
+            gained=f"to be {word}", when="",
+        )  # fmt: skip
     if target.kind == "purchase":
         return Wording(
             word=_BUYING,
@@ -75,7 +91,9 @@ def value_earned(program: Program) -> str:
 def target_word(program: Program) -> str:
     """The outcome in a word or two: the stage, `active` or `buying again`."""
     target = program.target
-    return {"stage": target.stage, "active": "active", "purchase": _BUYING}[target.kind]
+    if target.kind == "label":
+        return fmt.words(target.name)
+    return {"stage": target.stage, "active": "active", "purchase": _BUYING, "closed": _CLOSED}[target.kind]
 
 
 def money_word(program: Program) -> str:
