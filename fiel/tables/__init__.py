@@ -54,6 +54,7 @@ from fiel.tables.features import (
     Rfm,
     Snapshot,
 )
+from fiel.tables.messages import MessageInput
 from fiel.tables.outputs import (
     ClusterProfiles,
     Disagreements,
@@ -151,6 +152,7 @@ TABLES: dict[str, Table] = {
         Table("out_hold_out", HoldOut, by_as_of=True),
         Table("out_quality", Quality),
         Table("out_plan", Plan, by_as_of=True),
+        Table("out_message_input", MessageInput, by_as_of=True),
     )
 }
 

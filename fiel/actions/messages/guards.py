@@ -23,6 +23,9 @@ from fiel.program.messages import Language
 GIVEN = "\u25e6"
 """Stands where a given text was: no letter, no digit, no end of a sentence."""
 
+GREETING_WORDS = 5
+"""A greeting stands among the first words of a message."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -116,8 +119,8 @@ def _elements(text: str, brief: Brief) -> Fault | None:
         for given in texts:
             if not _holds(whole, given):
                 return Fault("elements", f"the {what} {given!r} is not there as given")
-    if not language_words(brief.language).greeting_words.found(lines[0]):
-        return Fault("elements", "the first line has no greeting")
+    if not language_words(brief.language).greeting_words.found(" ".join(lines[0].split()[:GREETING_WORDS])):
+        return Fault("elements", "the first line does not begin with a greeting")
     if lines[-1] != unicodedata.normalize("NFC", brief.signature):
         return Fault("elements", f"the last line is not the signature {brief.signature!r}")
     return None
