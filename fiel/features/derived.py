@@ -14,6 +14,7 @@ from datetime import date
 import polars as pl
 
 from fiel.core import Core
+from fiel.features.accounts import account_states, operation_states
 from fiel.features.positions import with_positions
 from fiel.features.purchase_fits import purchase_fits
 from fiel.features.spans import spans_of_visits, visits, visits_in_order
@@ -41,6 +42,8 @@ DERIVED: dict[str, Callable[[Core, Program], pl.LazyFrame]] = {
     "line_totals": line_totals,
     "first_live_days": first_live_days,
     "returns": lambda core, program: core["returns"],
+    "account_states": account_states,
+    "operation_states": operation_states,
 }
 
 DATED: dict[str, Callable[[Core, Sequence[date], Program], pl.LazyFrame]] = {"purchase_fits": purchase_fits}
@@ -64,6 +67,8 @@ def prepared(
     none of them tells apart are added up.
     """
     days, ids = with_positions(core["customer_days"].filter(pl.col("day") < max(as_of_dates)))
+    if program.is_quarterly:
+        days, ids = _with_accounts(days, ids, core, max(as_of_dates))
     tables = core.tables | {
         "customer_days": days.lazy(),
         "links": _at_positions(core["links"].with_columns(key="customer_id"), ids, pl.col("customer_id")),
@@ -73,6 +78,8 @@ def prepared(
             pl.col("customer_id"),
         ),
     }
+    if program.is_quarterly:
+        tables |= {name: _known_rows(core[name], ids, max(as_of_dates)) for name in _QUARTERLY}
     found = replace(core, tables=tables)
     made: dict[str, Callable[[], pl.LazyFrame]] = {
         "visits": lambda: visits_in_order(days.lazy()),
@@ -88,6 +95,27 @@ def prepared(
             frame = made[name]() if name in made else DERIVED[name](found, program)
         tables[name] = frame.collect(engine="streaming").lazy()
     return found, ids
+
+
+_QUARTERLY = ("accounts", "operations", "closings")
+
+
+def _with_accounts(days: pl.DataFrame, ids: pl.Series, core: Core, last_as_of: date) -> tuple[pl.DataFrame, pl.Series]:
+    """The same days and ids where accounts are customers too that never had an active day."""
+    known = core["accounts"].filter(pl.col("known_from") < last_as_of).select("customer_id").unique()
+    accounts = known.collect(engine="streaming").get_column("customer_id")
+    everyone = pl.concat([ids, accounts]).unique().sort()
+    moved = ids.to_frame("customer_id").join(
+        everyone.to_frame("customer_id").with_row_index("position"), on="customer_id", how="left", maintain_order="left"
+    )
+    positions = moved.get_column("position").cast(pl.UInt32)
+    return days.with_columns(customer_id=pl.lit(positions).gather(pl.col("customer_id"))), everyone
+
+
+def _known_rows(frame: pl.LazyFrame, ids: pl.Series, last_as_of: date) -> pl.LazyFrame:
+    """Rows known before the newest as_of, customers as positions."""
+    known = frame.filter(pl.col("known_from") < last_as_of).with_columns(key="customer_id")
+    return _at_positions(known, ids, pl.col("customer_id"))
 
 
 def _merged_day_totals(days: pl.DataFrame, as_of_dates: Sequence[date]) -> pl.LazyFrame:

@@ -10,7 +10,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.errors import ProgramError
-from fiel.features import activity, attributes, calendar, courses, life_cycle, purchase, rfm
+from fiel.features import activity, attributes, calendar, context, courses, life_cycle, purchase, quarters, rfm
 from fiel.program import Program
 
 
@@ -49,6 +49,8 @@ GROUPS: dict[str, Group] = {
             needs=("returns", "purchase_fits"),
             side_tables={"feat_purchase_fits": "purchase_fits"},
         ),
+        Group("quarters", "feat_quarters", quarters.build, needs=("account_states", "operation_states")),
+        Group("context", "feat_context", context.build, needs=("account_states",)),
     )
 }
 

@@ -26,6 +26,7 @@ from fiel.features.other_future import (
     other_returns,
     other_value,
 )
+from fiel.features.other_quarters import other_quarters, quarterly_rows
 from fiel.program import Program
 from fiel.sources.customer_days import customer_days
 from fiel.sources.landing import PARSED, land_core, operator_events
@@ -92,6 +93,7 @@ def rewritten_core(core: Core, as_of: date, program: Program) -> Core:
         "operator_events": pl.concat([operator, returned.events.select("event_id")]),
         "returns": returned.pieces,
         **other_courses(rows, past, midnight, program),
+        **other_quarters(quarterly_rows(core), as_of, program),
     }
     return _landed(found, cut_core(core, as_of, program), program)
 
@@ -125,7 +127,7 @@ def _source_rows(core: Core, program: Program) -> dict[str, pl.DataFrame]:
     }
     return {
         name: tables[name].select(list(schema)).collect().cast(pl.Schema(schema)) for name, schema in PARSED.items()
-    }
+    } | quarterly_rows(core)
 
 
 def _operator_events_of_the_format(core: Core, program: Program) -> pl.LazyFrame:

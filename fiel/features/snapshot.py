@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.core import Core
+from fiel.features.accounts import quarterly_base
 from fiel.features.attributes import undated_snapshots
 from fiel.features.derived import dated, derived, prepared
 from fiel.features.groups import GROUPS, Group, groups_of
@@ -15,6 +16,11 @@ from fiel.features.spans import latest_visits, stage_expr
 from fiel.program import Program
 from fiel.segments.value_clusters import value_cluster_expr
 from fiel.tables import TABLES
+
+_CODES = (
+    "payment_type", "accumulation_period", "payment_period", "scheme", "region", "citizen", "district", "place_region",
+)  # fmt: skip
+"""Codes and places of the groups quarters and context."""
 
 ROWS_AT_ONCE = 500_000
 """Customers times dates computed together by build_snapshots: their features are what has to fit into memory."""
@@ -52,7 +58,8 @@ def build_snapshots(
         frames = {group.table: group.build(core, list(as_of_dates), program) for group in groups}
         yield from undated_snapshots(core, as_of_dates, frames)
         return
-    for dates, ready, ids, built in _chunks(core, as_of_dates, program, groups, ("visits", "first_live_days")):
+    needs = ("account_states",) if program.is_quarterly else ("visits", "first_live_days")
+    for dates, ready, ids, built in _chunks(core, as_of_dates, program, groups, needs):
         tables = {GROUPS[name].table: frame for name, frame in built.items()}
         for group in groups:
             for table, name in group.side_tables.items():
@@ -110,12 +117,17 @@ def model_features(program: Program, columns: Sequence[str]) -> list[str]:
 
 def categorical_features(program: Program, columns: Sequence[str]) -> list[str]:
     """Those of `columns` that are categories (String), in their order."""
-    names = {"stage", f"stage_d{program.features.frequency_window}", "value_cluster", "rfm_segment"}
+    names = {"stage", f"stage_d{program.features.frequency_window}", "value_cluster", "rfm_segment", *_CODES}
     return [column for column in columns if column in names]
 
 
 def _base(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
-    """Customer, as_of, population flag and value cluster of every customer with an active day before `as_of`."""
+    """Customer, as_of, population flag and value cluster of every customer with an active day before `as_of`.
+
+    The customers of a pension fund are the accounts that are open at it (fiel.features.accounts).
+    """
+    if program.is_quarterly:
+        return quarterly_base(derived(core, "account_states", program), as_of, program)
     window_start = as_of - timedelta(days=program.features.frequency_window)
     window = (
         core["customer_days"]

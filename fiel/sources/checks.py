@@ -84,7 +84,7 @@ def warn_about(
         )
     sieve.warnings += comparison.warnings
     last, before = [*events.get_column("day").unique().sort(descending=True).head(2), None][:2]
-    if before is not None and (last - before).days > LONG_SILENCE_DAYS:
+    if before is not None and (last - before).days > LONG_SILENCE_DAYS and not program.is_quarterly:
         sieve.warnings.append(
             f"the last day of the data is {last}, {(last - before).days} days after the one before it: if that date is "
             "wrong, so is everything that is computed up to it"
