@@ -1,0 +1,128 @@
+"""Uplift by two models, one of the treated and one of the others, each asked only about customers it has not seen.
+
+The T-learner (Künzel, Sekhon, Bickel and Yu 2019): uplift = P(outcome | control) - P(outcome | treated), so above zero
+the treatment prevents the outcome. Cross-fitted: every probability comes from models whose training held neither the
+customer nor any other of their fold. The models are CatBoost's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from catboost import CatBoostClassifier
+
+from fiel.errors import EstimatorError
+
+Array = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+NOT_FEATURES = ("label", "is_treated", "y", "t")
+
+
+def cross_fitted_uplift(
+    features: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    seed: int,
+    folds: int = 5,
+    threads: int = 1,
+) -> pl.DataFrame:
+    """customer_id, label, is_treated, fold, prob_control, prob_treated, uplift; sorted by customer.
+
+    `features`: customer_id, numbers and texts, one row a customer (nulls are allowed); `labels`: customer_id, label 0
+    or 1, is_treated. Customers without a label or a treatment are left out. The same whatever the order of the rows.
+    EstimatorError: the outcome or the treatment is among the features, or an arm has too few of an outcome for the
+    folds.
+    """
+    table, names = _table(features, labels)
+    outcome = table.get_column("label").to_numpy().astype(np.int64)
+    treated = table.get_column("is_treated").to_numpy().astype(np.int64)
+    for arm, name in enumerate(("control", "treated")):
+        for value in (0, 1):
+            found = int(((treated == arm) & (outcome == value)).sum())
+            if found < folds:
+                raise EstimatorError(
+                    f"{found} {name} customers have the outcome {value}: {folds} folds need {folds} at least"
+                )
+    fold = stratified_folds(outcome * 2 + treated, folds, seed)
+    probs = np.empty((len(table), 2))
+    for held_out in range(folds):
+        asked = table.filter(pl.Series(fold == held_out)).select(names)
+        for arm in (0, 1):
+            known = (fold != held_out) & (treated == arm)
+            model = _fitted(table.filter(pl.Series(known)).select(names), outcome[known], seed, threads)
+            probs[fold == held_out, arm] = _asked(model, asked)
+    return table.select("customer_id", "label", "is_treated").with_columns(
+        fold=pl.Series(fold, dtype=pl.Int64),
+        prob_control=pl.Series(probs[:, 0]),
+        prob_treated=pl.Series(probs[:, 1]),
+        uplift=pl.Series(probs[:, 0] - probs[:, 1]),
+    )
+
+
+def cross_fitted_treatment(
+    features: pl.DataFrame, labels: pl.DataFrame, *, seed: int, folds: int = 5, threads: int = 1
+) -> pl.DataFrame:
+    """customer_id, is_treated, prob: how likely each customer's features made the treatment, from models of others.
+
+    With a coin's treatment nobody can tell, and `prob` ranks no better than chance. Arguments and errors as above.
+    """
+    table, names = _table(features, labels)
+    treated = table.get_column("is_treated").to_numpy().astype(np.int64)
+    if min(treated.sum(), len(treated) - treated.sum()) < folds:
+        raise EstimatorError(f"{int(treated.sum())} of {len(treated)} customers are treated: {folds} folds need more")
+    fold = stratified_folds(treated, folds, seed)
+    probs = np.empty(len(table))
+    for held_out in range(folds):
+        known = fold != held_out
+        model = _fitted(table.filter(pl.Series(known)).select(names), treated[known], seed, threads)
+        probs[~known] = _asked(model, table.filter(pl.Series(~known)).select(names))
+    return table.select("customer_id", "is_treated").with_columns(prob=pl.Series(probs))
+
+
+def stratified_folds(strata: npt.ArrayLike, folds: int, seed: int) -> Labels:
+    """Fold 0 .. folds - 1 of each row: every stratum is shuffled and dealt out in turn."""
+    groups = np.asarray(strata)
+    draw = np.random.default_rng(seed)
+    fold = np.empty(len(groups), dtype=np.int64)
+    dealt = 0
+    for group in np.unique(groups):
+        rows = draw.permutation(np.flatnonzero(groups == group))
+        fold[rows] = (np.arange(len(rows)) + dealt) % folds
+        dealt += len(rows)
+    return fold
+
+
+def _table(features: pl.DataFrame, labels: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Features and labels of the customers who have both, sorted by customer; and the features' names."""
+    names = [name for name in features.columns if name != "customer_id"]
+    wrong = [name for name in names if name.lower() in NOT_FEATURES]
+    if wrong or not names:
+        raise EstimatorError(f"features hold {', '.join(wrong) or 'no column'}: outcome and treatment are no features")
+    known = labels.filter(pl.col("label").is_not_null(), pl.col("is_treated").is_not_null())
+    joined = known.select("customer_id", "label", "is_treated").join(features, on="customer_id", how="inner")
+    if joined.get_column("customer_id").is_duplicated().any():
+        raise EstimatorError("a customer stands twice in the features or labels: one row each")
+    if joined.is_empty():
+        raise EstimatorError("no customer has features, a label and a treatment")
+    return joined.sort("customer_id"), names
+
+
+def _fitted(rows: pl.DataFrame, outcome: Labels, seed: int, threads: int) -> CatBoostClassifier:
+    """Shallow trees with few features each: the smaller arm has a hundred of the outcome, not thousands."""
+    texts = [name for name, dtype in rows.schema.items() if dtype == pl.String]
+    model = CatBoostClassifier(
+        iterations=150, depth=3, learning_rate=0.04, l2_leaf_reg=10.0, rsm=0.3, border_count=32, random_seed=seed,
+        thread_count=threads, cat_features=texts, allow_writing_files=False, verbose=False,
+    )  # fmt: skip
+    return model.fit(_plain(rows), outcome)
+
+
+def _asked(model: CatBoostClassifier, rows: pl.DataFrame) -> Array:
+    return np.asarray(model.predict_proba(_plain(rows))[:, 1], dtype=np.float64)
+
+
+def _plain(rows: pl.DataFrame) -> pl.DataFrame:
+    """Texts without nulls, which CatBoost refuses."""
+    return rows.with_columns(pl.col(pl.String).fill_null(""))
