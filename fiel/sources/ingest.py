@@ -25,7 +25,7 @@ from fiel.sources.landing import Landing, land_core
 from fiel.sources.landing_table import land_table
 from fiel.sources.reading import ENDINGS
 from fiel.sources.rules import Sieve
-from fiel.sources.version import KAGGLE, SourcePart, SourceVersion
+from fiel.sources.version import COMPETITION, KAGGLE, SourcePart, SourceVersion
 from fiel.tables import CORE_TABLES, TABLES
 from fiel.version import code_version
 
@@ -194,11 +194,13 @@ def ingest(
 
 def _kaggle_version(data_sets: tuple[KaggleHandle, ...], patience: kaggle.Patience | None) -> SourceVersion:
     """The newest version of these data sets: asks Kaggle for a number each."""
-    parts = [
-        SourcePart(part.name, str(kaggle.newest_version(part.handle, patience)), f"{KAGGLE}{part.handle}")
-        for part in data_sets
-    ]
-    return SourceVersion.of(tuple(parts))
+    return SourceVersion.of(tuple(_kaggle_part(part, patience) for part in data_sets))
+
+
+def _kaggle_part(part: KaggleHandle, patience: kaggle.Patience | None) -> SourcePart:
+    if part.kind == "competition":
+        return SourcePart(part.name, kaggle.competition_version(part.handle, patience), f"{COMPETITION}{part.handle}")
+    return SourcePart(part.name, str(kaggle.newest_version(part.handle, patience)), f"{KAGGLE}{part.handle}")
 
 
 def _kaggle_data_set(program: Program, address: str, settings: Settings) -> KaggleHandle:

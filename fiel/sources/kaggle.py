@@ -1,4 +1,4 @@
-"""Kaggle data sets: the newest version first, then that version whole, with our own retries and timeouts.
+"""Kaggle data sets and competitions: the newest version first, then that version whole, with retries and timeouts.
 
 kagglehub brings the protocol, the cache (`KAGGLEHUB_CACHE`), resuming and the md5 check. It has no timeout on API calls
 and retries nothing, so both are here. Errors say whether trying again can help.
@@ -7,11 +7,12 @@ and retries nothing, so both are here. Errors say whether trying again can help.
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ import kagglehub.clients
 import kagglehub.http_resolver
 import requests
 from kagglehub.exceptions import DataCorruptionError, UnauthenticatedError
-from kagglehub.handle import parse_dataset_handle
+from kagglehub.handle import parse_competition_handle, parse_dataset_handle
+from kagglesdk.competitions.types.competition_api_service import ApiListDataFilesRequest
 from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -125,11 +127,73 @@ def download(handle: str, version: int, patience: Patience | None = None) -> Pat
         ) from error
 
 
+def competition_version(name: str, patience: Patience | None = None) -> str:
+    """What the competition's files are now, as 12 hex digits of their names, sizes and dates; one small API call.
+
+    A competition's data have no version number. SourceAccessError: rules not accepted, refused or not found.
+    """
+    patience = patience or Patience()
+
+    def ask() -> str:
+        files: list[tuple[str, int, str]] = []
+        request = ApiListDataFilesRequest()
+        request.competition_name = name
+        with _client(patience) as client:
+            while True:
+                answer = client.competitions.competition_api_client.list_data_files(request)
+                files += [(file.name, file.total_bytes, str(file.creation_date)) for file in answer.files or []]
+                if not answer.next_page_token:
+                    break
+                request.page_token = answer.next_page_token
+        if not files:
+            raise SourceAccessError(f"Kaggle competition {name} has no files to download")
+        return hashlib.sha256(repr(sorted(files)).encode()).hexdigest()[:12]
+
+    return _with_retries(ask, f"Kaggle competition {name}", patience, _competition_refusals(name))
+
+
+def download_competition(name: str, patience: Patience | None = None) -> Path:
+    """Folder with the unpacked files of the competition as they are now.
+
+    SourceAccessError: rules not accepted, refused or not found. SourceError: the archive stayed corrupt.
+    SourceUnavailableError: still failing after the last attempt.
+    """
+    patience = patience or Patience()
+    what = f"Kaggle competition {name}"
+
+    def fetch() -> Path:
+        with _quiet_with_timeouts(patience):
+            try:
+                return Path(kagglehub.competition_download(name))
+            except (*_CORRUPT_ERRORS, ValueError) as error:
+                if isinstance(error, ValueError) and "archive" not in str(error):
+                    raise
+                handle = parse_competition_handle(name)
+                Path(kagglehub.cache.get_cached_archive_path(handle)).unlink(missing_ok=True)
+                raise _CorruptArchiveError(f"{what}: the archive cannot be unpacked ({error})") from error
+
+    try:
+        return _with_retries(fetch, what, patience, _competition_refusals(name))
+    except _CorruptArchiveError as error:
+        raise SourceError(
+            f"{error}, also after {patience.attempts} downloads: fetch the files by hand and pass --source DIR"
+        ) from error
+
+
+def _competition_refusals(name: str) -> dict[int, str]:
+    page = f"https://www.kaggle.com/competitions/{name}"
+    return _REFUSALS | {
+        403: f"Kaggle does not let these credentials read it (403): accept the competition's rules at {page}/rules "
+        "with the account of KAGGLE_API_TOKEN (or KAGGLE_USERNAME and KAGGLE_KEY), or pass the files with --source DIR",
+        404: f"Kaggle does not know it (404): check source.kaggle[].handle in the program file, the name in {page}",
+    }
+
+
 class _CorruptArchiveError(SourceUnavailableError):
     """The archive cannot be unpacked; a second download may help."""
 
 
-def _with_retries(call: Callable[[], T], what: str, patience: Patience) -> T:
+def _with_retries(call: Callable[[], T], what: str, patience: Patience, refusals: Mapping[int, str] = _REFUSALS) -> T:
     """What `call` returns; its failures in our words, tried again where that can help."""
     jitter = wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
 
@@ -142,13 +206,13 @@ def _with_retries(call: Callable[[], T], what: str, patience: Patience) -> T:
         try:
             return call()
         except requests.HTTPError as error:
-            raise _in_our_words(error, what) from error
+            raise _in_our_words(error, what, refusals) from error
         except (*_TRANSFER_ERRORS, DataCorruptionError) as error:
             raise SourceUnavailableError(
                 f"{what}: the transfer broke off ({_why(error)}): check the network and try again"
             ) from error
         except UnauthenticatedError as error:
-            raise SourceAccessError(f"{what}: {_REFUSALS[401]}") from error
+            raise SourceAccessError(f"{what}: {refusals[401]}") from error
         except requests.RequestException as error:
             raise SourceError(f"{what}: the request failed ({_first_line(error)})") from error
         except ValueError as error:
@@ -174,11 +238,11 @@ def _asked_too_long(state: RetryCallState, patience: Patience) -> bool:
     return (asked or 0.0) > patience.longest_retry_after
 
 
-def _in_our_words(error: requests.HTTPError, what: str) -> SourceError:
+def _in_our_words(error: requests.HTTPError, what: str, refusals: Mapping[int, str]) -> SourceError:
     """An HTTP status as an error that says whether to try again."""
     status = error.response.status_code if error.response is not None else 0
-    if status in _REFUSALS:
-        return SourceAccessError(f"{what}: {_REFUSALS[status]}")
+    if status in refusals:
+        return SourceAccessError(f"{what}: {refusals[status]}")
     if status == 429 or status >= 500:
         asked = _retry_after(error.response)
         hint = f"it asks to wait {asked:.0f} s" if asked else "try again later"

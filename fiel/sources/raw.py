@@ -12,7 +12,7 @@ from fiel.errors import LakeError, SourceError
 from fiel.lake import Lake
 from fiel.sources import kaggle
 from fiel.sources.files import copy_part
-from fiel.sources.version import KAGGLE, SourcePart, SourceVersion
+from fiel.sources.version import COMPETITION, KAGGLE, SourcePart, SourceVersion
 
 MANIFEST = "_landed.json"
 """Written last into a landed folder on S3: the names and sizes of its files."""
@@ -54,7 +54,7 @@ def _check_data_set(part: SourcePart, lake: Lake) -> None:
 def _bring(part: SourcePart, folder: Path, patience: kaggle.Patience | None) -> None:
     """Put the part's files into `folder`, which appears only when it is complete."""
     if part.is_kaggle:
-        downloaded = kaggle.download(part.address.removeprefix(KAGGLE), int(part.version), patience)
+        downloaded = _downloaded(part, patience)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".landing-") as work:
@@ -69,6 +69,12 @@ def _bring(part: SourcePart, folder: Path, patience: kaggle.Patience | None) -> 
         raise LakeError(
             f"{folder} cannot be written: {error.strerror or error}: check FIEL_LAKE, space and permissions"
         ) from error
+
+
+def _downloaded(part: SourcePart, patience: kaggle.Patience | None) -> Path:
+    if part.address.startswith(COMPETITION):
+        return kaggle.download_competition(part.address.removeprefix(COMPETITION), patience)
+    return kaggle.download(part.address.removeprefix(KAGGLE), int(part.version), patience)
 
 
 def _move_into_place(parts: Path, folder: Path) -> None:

@@ -8,6 +8,8 @@ SIMULATED = "simulated"
 """First word of the version of made-up files."""
 KAGGLE = "kaggle:"
 """How the address of a Kaggle data set begins."""
+COMPETITION = f"{KAGGLE}competitions/"
+"""How the address of a Kaggle competition begins."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class SourceFile:
 class SourcePart:
     """One Kaggle data set at one version, or one folder of files with one content.
 
-    `address` is `kaggle:OWNER/DATASET`, a local folder, or `s3://bucket/prefix`. `files` is empty for Kaggle.
+    `address` is `kaggle:OWNER/DATASET`, `kaggle:competitions/NAME`, a local folder, or `s3://bucket/prefix`. `files` is
+    empty for Kaggle.
     """
 
     name: str

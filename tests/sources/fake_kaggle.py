@@ -20,7 +20,9 @@ class FakeKaggle:
 
     def __init__(self) -> None:
         self.datasets: dict[str, dict[int, bytes]] = {}
-        self.failures: dict[str, list[Any]] = {"GetDataset": [], "DownloadDataset": [], "file": []}
+        self.failures: dict[str, list[Any]] = {
+            "GetDataset": [], "DownloadDataset": [], "ListDataFiles": [], "DownloadDataFiles": [], "file": []
+        }  # fmt: skip
         self.calls: Counter[str] = Counter()
         self.authorization: list[str | None] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -51,6 +53,11 @@ class FakeKaggle:
         self.failures[call] += failures
 
 
+def _listed(packed: bytes) -> list[dict[str, Any]]:
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return [{"name": one.filename, "totalBytes": one.file_size} for one in archive.infolist()]
+
+
 def _handler(kaggle: FakeKaggle) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -62,10 +69,17 @@ def _handler(kaggle: FakeKaggle) -> type[BaseHTTPRequestHandler]:
             kaggle.authorization.append(self.headers.get("Authorization"))
             if self._failed(call):
                 return
-            handle = f"{asked['ownerSlug']}/{asked['datasetSlug']}"
+            if "competitionName" in asked:
+                handle = f"competitions/{asked['competitionName']}"
+            else:
+                handle = f"{asked['ownerSlug']}/{asked['datasetSlug']}"
             versions = kaggle.datasets.get(handle)
             if versions is None:
                 self._answer(404, b'{"code": 404, "message": "Not found"}')
+            elif call == "ListDataFiles":
+                self._answer(200, json.dumps({"files": _listed(versions[max(versions)])}).encode())
+            elif call == "DownloadDataFiles":
+                self._answer(302, b"", {"Location": f"{kaggle.address}/files/{handle}/{max(versions)}"})
             elif call == "GetDataset":
                 self._answer(200, json.dumps({"currentVersionNumber": max(versions)}).encode())
             else:

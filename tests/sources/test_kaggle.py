@@ -169,3 +169,49 @@ def test_a_server_that_never_answers_is_given_up(fake_kaggle: FakeKaggle, monkey
 def test_a_handle_that_is_none_says_what_a_handle_is() -> None:
     with pytest.raises(SourceAccessError, match="OWNER/DATASET"):
         kaggle.newest_version("teomewhy", FAST)
+
+
+# ------------------------------------------------------------------------------------------------- competitions
+
+COMPETITION = "santander-customer-satisfaction"
+
+
+@pytest.fixture
+def competition(fake_kaggle: FakeKaggle, tmp_path: Path) -> FakeKaggle:
+    folder = tmp_path / "competition"
+    folder.mkdir()
+    (folder / "train.csv").write_text("ID,a,TARGET\n1,0,0\n2,1,1\n", encoding="utf-8")
+    fake_kaggle.publish(f"competitions/{COMPETITION}", folder)
+    return fake_kaggle
+
+
+def test_a_competition_is_named_by_its_files_and_downloaded_whole(competition: FakeKaggle, tmp_path: Path) -> None:
+    version = kaggle.competition_version(COMPETITION, FAST)
+    assert competition.calls == {"ListDataFiles": 1}
+    folder = kaggle.download_competition(COMPETITION, FAST)
+    assert [path.name for path in folder.iterdir()] == ["train.csv"]
+    assert kaggle.competition_version(COMPETITION, FAST) == version
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "train.csv").write_text("ID,a,TARGET\n1,0,0\n2,1,1\n3,1,0\n", encoding="utf-8")
+    competition.publish(f"competitions/{COMPETITION}", more)
+    assert kaggle.competition_version(COMPETITION, FAST) != version
+
+
+@pytest.mark.parametrize("call", ["ListDataFiles", "DownloadDataFiles"])
+def test_rules_that_were_not_accepted_are_said_with_the_page_to_accept_them_on(
+    competition: FakeKaggle, call: str
+) -> None:
+    competition.fail(call, 403)
+    asked = {"ListDataFiles": kaggle.competition_version, "DownloadDataFiles": kaggle.download_competition}[call]
+    with pytest.raises(
+        SourceAccessError, match=rf"accept the competition's rules at \S+/competitions/{COMPETITION}/rules"
+    ):
+        asked(COMPETITION, FAST)
+    assert competition.calls[call] == 1, "refused is not tried again"
+
+
+def test_a_competition_that_is_down_is_tried_again(competition: FakeKaggle) -> None:
+    competition.fail("ListDataFiles", 503)
+    assert len(kaggle.competition_version(COMPETITION, FAST)) == 12
+    assert competition.calls["ListDataFiles"] == 2
