@@ -91,7 +91,7 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
     """A network that rebuilds its own input through `size` numbers (Hinton and Salakhutdinov 2006).
 
     columns - `hidden` (tanh) - `size` (linear) - `hidden` (tanh) - columns, mean squared error of the scaled columns,
-    Adam on shuffled batches, `epochs` times through at most `most_rows` rows, which are drawn where there are more.
+    Adam on shuffled batches, `epochs` times through the rows.
     After `fit`: `scaling_`, `weights_` (four pairs of matrix and bias), `error_` (mean squared error at the end).
     """
 
@@ -104,21 +104,17 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
         epochs: int = 20,
         seed: int = 0,
         batch_rows: int = 256,
-        most_rows: int = 50_000,
     ) -> None:
         self.size = size
         self.hidden = hidden
         self.epochs = epochs
         self.seed = seed
         self.batch_rows = batch_rows
-        self.most_rows = most_rows
 
     def fit(self, points: npt.ArrayLike) -> Self:
         """Learn to rebuild `points` (rows x columns). EstimatorError: fewer columns or rows than `size`."""
         self.scaling_, scaled = _scaled(points, self.size)
         rng = np.random.default_rng(self.seed)
-        if len(scaled) > self.most_rows:
-            scaled = scaled[np.sort(rng.choice(len(scaled), self.most_rows, replace=False))]
         weights = _started(rng, (scaled.shape[1], self.hidden, self.size, self.hidden, scaled.shape[1]))
         with threadpool_limits(limits=1):  # the last bits depend on the number of threads
             self._descend(scaled, weights, rng)

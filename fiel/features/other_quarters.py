@@ -35,8 +35,8 @@ def other_quarters(tables: dict[str, pl.DataFrame], as_of: date, program: Progra
     lag = timedelta(days=program.pension.lags.accounts if program.pension is not None else 0)
     published = max(end + lag, as_of)
     more: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
-        "core_accounts": lambda frame: _new_rows(tables["core_accounts"], frame, end, published),
-        "core_operations": lambda frame: _new_rows(tables["core_operations"], frame, end, published),
+        "core_accounts": lambda frame: _new_rows("core_accounts", frame, end, published),
+        "core_operations": lambda frame: _new_rows("core_operations", frame, end, published),
         "core_closings": lambda frame: _new_closings(tables["core_accounts"], frame, end, published),
         "core_context": lambda frame: _new_facts(frame, end, published),
         "core_places": lambda frame: _new_places(frame, published),
@@ -79,9 +79,8 @@ def _other(column: str, dtype: pl.DataType) -> pl.Expr:
     return values - pl.duration(days=3)
 
 
-def _new_rows(accounts: pl.DataFrame, past: pl.DataFrame, end: date, published: date) -> pl.DataFrame:
+def _new_rows(name: str, past: pl.DataFrame, end: date, published: date) -> pl.DataFrame:
     """A new quarter of every account of the past, everything in it different, and of new accounts."""
-    name = "core_accounts" if "client_id" in accounts.columns else "core_operations"
     newest = past.sort("day").unique("customer_id", keep="last", maintain_order=True)
     fixed = {"customer_id", "day", "known_from", "client_id"}
     columns = [column for column in past.columns if column not in fixed and known_at(name, column) != "never"]

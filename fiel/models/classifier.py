@@ -6,13 +6,10 @@ and the two fields of the artifact that name the moment (guid, time stamp) are b
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,11 +18,18 @@ from catboost.utils import get_gpu_device_count
 
 from fiel.errors import CohortError, ProgramError, SchemaError
 from fiel.models.calibration import Sigmoid
+from fiel.models.embedded import FittedEmbedding, embedding_of_json, fit_embedding
+from fiel.models.ensemble import summed
 from fiel.models.metrics import Array
+from fiel.models.recipe import Recipe
+from fiel.models.sampling import prior_correction, sampled
 from fiel.program import Training
 
 NO_CATEGORY = "none"
 """What an empty category is called inside the model."""
+
+_EMBEDDING = "fiel_embedding"
+"""Where a model's file keeps its embedding."""
 
 DEFAULT_PARAMS: dict[str, float] = {
     "depth": 4,
@@ -37,66 +41,13 @@ DEFAULT_PARAMS: dict[str, float] = {
 """The parameters before any search: small trees with strong regularisation, for cohorts of a few hundred rows."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides a fit, besides the rows. `params` are CatBoost's names, sorted."""
-
-    features: tuple[str, ...]
-    categorical: tuple[str, ...]
-    params: tuple[tuple[str, float], ...]
-    iterations: int
-    seed: int
-    threads: int
-    device: str = "cpu"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain JSON values."""
-        return dataclasses.asdict(self) | {
-            "features": list(self.features),
-            "categorical": list(self.categorical),
-            "params": dict(self.params),
-        }
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Recipe:
-        """The recipe that `to_dict` wrote."""
-        return cls(
-            **content
-            | {
-                "features": tuple(content["features"]),
-                "categorical": tuple(content["categorical"]),
-                "params": _sorted(content["params"]),
-            }
-        )
-
-    def digest(self) -> str:
-        """Hex digest (16 characters) of everything in the recipe."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
-
-    def with_params(self, params: dict[str, float]) -> Recipe:
-        """The same recipe with other parameters."""
-        return dataclasses.replace(self, params=_sorted(params))
-
-    def without(self, columns: set[str]) -> Recipe:
-        """The same recipe without some features."""
-        return dataclasses.replace(
-            self,
-            features=tuple(name for name in self.features if name not in columns),
-            categorical=tuple(name for name in self.categorical if name not in columns),
-        )
-
-
-def _sorted(params: dict[str, float]) -> tuple[tuple[str, float], ...]:
-    return tuple(sorted(params.items()))
-
-
 def base_recipe(features: list[str], schema: pl.Schema, training: Training) -> Recipe:
     """The recipe before any search: text columns are categories, everything else is a number."""
     categorical = tuple(name for name in features if schema[name] in (pl.String, pl.Enum))
     return Recipe(
         features=tuple(features),
         categorical=categorical,
-        params=_sorted(DEFAULT_PARAMS),
+        params=tuple(sorted(DEFAULT_PARAMS.items())),
         iterations=training.iterations,
         seed=training.seed,
         threads=training.threads,
@@ -111,10 +62,7 @@ def model_input(frame: pl.DataFrame, features: list[str], categorical: list[str]
     """
     missing = [name for name in features if name not in frame.columns]
     if missing:
-        raise SchemaError(
-            f"the model needs columns that the snapshot does not have: {', '.join(missing)}; "
-            "build the features again with the groups that the model was trained on, or retrain"
-        )
+        raise SchemaError(_lacking(missing))
     texts = set(categorical)
     return frame.select(
         pl.col(name).cast(pl.String).fill_null(NO_CATEGORY)
@@ -127,20 +75,46 @@ def model_input(frame: pl.DataFrame, features: list[str], categorical: list[str]
 def fit(recipe: Recipe, frame: pl.DataFrame, sigmoid: Sigmoid | None = None) -> CatBoostClassifier:
     """The model of `recipe` on the rows of `frame` (columns: customer_id, as_of, label and the features).
 
-    Exactly `recipe.iterations` trees, no early stopping. `sigmoid` is folded into the trees, so the artifact predicts
+    Exactly `recipe.iterations` trees, no early stopping; the members of an ensemble have their own numbers and become
+    one model. An embedding is fitted on the same rows and kept in the model's file. With `recipe.negatives_kept` the
+    rows are drawn and the log odds corrected for it. `sigmoid` is folded into the trees, so the artifact predicts
     calibrated probabilities by itself. CohortError when the rows hold one class only.
     """
-    model = _classifier(recipe)
-    model.fit(pool(recipe, frame))
+    rows = sampled(frame, recipe.negatives_kept, recipe.seed)
+    embedding = fit_embedding(recipe.embedding, rows) if recipe.embedding else None
+    inputs = pool(recipe, rows if embedding is None else embedding.add(rows))
+    if recipe.members:
+        models = [fitted(recipe.of_member(one), inputs, ignored(recipe, one.features)) for one in recipe.members]
+        model = summed(models, [one.weight for one in recipe.members], recipe.bias)
+    else:
+        model = fitted(recipe, inputs)
+    if embedding is not None:
+        model.get_metadata()[_EMBEDDING] = embedding.to_json()
+    if recipe.negatives_kept < 1:
+        fold_in(model, prior_correction(recipe.negatives_kept))
     if sigmoid is not None:
         fold_in(model, sigmoid)
     _blank_the_moment(model)
     return model
 
 
-def fit_with_early_stopping(recipe: Recipe, rows: Pool, judge: Pool, patience: int) -> CatBoostClassifier:
+def fitted(recipe: Recipe, rows: Pool, ignore: Sequence[str] = ()) -> CatBoostClassifier:
+    """A single model of exactly `recipe.iterations` trees that does not use the features `ignore`."""
+    model = _classifier(recipe, ignore)
+    model.fit(rows)
+    return model
+
+
+def ignored(recipe: Recipe, used: Sequence[str]) -> list[str]:
+    """The recipe's features that are not among `used`."""
+    return [name for name in recipe.features if name not in set(used)]
+
+
+def fit_with_early_stopping(
+    recipe: Recipe, rows: Pool, judge: Pool, patience: int, ignore: Sequence[str] = ()
+) -> CatBoostClassifier:
     """A model of at most `recipe.iterations` trees, cut where the log loss on `judge` was best."""
-    model = _classifier(recipe)
+    model = _classifier(recipe, ignore)
     model.fit(rows, eval_set=judge, early_stopping_rounds=patience, use_best_model=True)
     return model
 
@@ -169,9 +143,33 @@ def features_of(model: CatBoostClassifier) -> tuple[list[str], list[str]]:
     return names, [names[place] for place in model.get_cat_feature_indices()]
 
 
+def embedding_of(model: CatBoostClassifier) -> FittedEmbedding | None:
+    """The embedding in the model's file; None for a model without one."""
+    text = model.get_metadata().get(_EMBEDDING)
+    return None if text is None else embedding_of_json(text)
+
+
+def inputs_of(model: CatBoostClassifier) -> list[str]:
+    """The features that a frame has to hold: all but those that the model's own embedding makes."""
+    embedding = embedding_of(model)
+    made = set() if embedding is None else set(embedding.names)
+    return [name for name in model.feature_names_ if name not in made]
+
+
+def with_embedding(model: CatBoostClassifier, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with the columns of the model's embedding, where it has one and `frame` lacks them."""
+    embedding = embedding_of(model)
+    if embedding is None or all(name in frame.columns for name in embedding.names):
+        return frame
+    missing = [name for name in embedding.inputs if name not in frame.columns]
+    if missing:
+        raise SchemaError(_lacking(missing))
+    return embedding.add(frame)
+
+
 def _scoring_pool(model: CatBoostClassifier, frame: pl.DataFrame) -> Pool:
     names, categorical = features_of(model)
-    return Pool(model_input(frame, names, categorical), cat_features=categorical)
+    return Pool(model_input(with_embedding(model, frame), names, categorical), cat_features=categorical)
 
 
 def raw_scores(model: CatBoostClassifier, frame: pl.DataFrame) -> Array:
@@ -229,12 +227,20 @@ def check_device(device: str) -> None:
         raise ProgramError("field `training.device` is gpu, but CatBoost finds none here: set it to cpu")
 
 
-def _classifier(recipe: Recipe) -> CatBoostClassifier:
+def _lacking(columns: Sequence[str]) -> str:
+    return (
+        f"the model needs columns that the snapshot does not have: {', '.join(columns)}; "
+        "build the features again with the groups that the model was trained on, or retrain"
+    )
+
+
+def _classifier(recipe: Recipe, ignore: Sequence[str] = ()) -> CatBoostClassifier:
     params = dict(recipe.params)
     if recipe.device == "gpu":
         params.pop("rsm", None)  # CatBoost samples columns on the CPU only
     return CatBoostClassifier(
         **params,
+        ignored_features=list(ignore) or None,
         iterations=recipe.iterations,
         random_seed=recipe.seed,
         thread_count=recipe.threads,

@@ -32,12 +32,13 @@ from fiel.models.calibration import (
     cohort_spread,
     fit_sigmoid,
 )
-from fiel.models.classifier import DEFAULT_PARAMS, Recipe, base_recipe
+from fiel.models.classifier import DEFAULT_PARAMS, base_recipe
 from fiel.models.cohorts import CohortSplit
 from fiel.models.columns import dropped_columns
 from fiel.models.drift import psi, psi_inputs
 from fiel.models.evaluation import Evaluation, evaluate
 from fiel.models.parts import OOT, TRAIN, VALID
+from fiel.models.recipe import Recipe
 from fiel.models.search import SEARCH_SPACE, Search, search_recipe
 from fiel.models.stage_rule import StageRule
 from fiel.program import Program

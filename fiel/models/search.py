@@ -13,24 +13,31 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from statistics import fmean, median
 
 import numpy as np
 import polars as pl
-from catboost import Pool
 
 from fiel.errors import ProgramError
 from fiel.features.groups import GROUPS
-from fiel.models.calibration import sigmoid
-from fiel.models.classifier import DEFAULT_PARAMS, Recipe, check_device, fit_with_early_stopping, in_order, pool
-from fiel.models.cohorts import rolling_folds
-from fiel.models.metrics import Array, auc, log_losses
+from fiel.models.classifier import DEFAULT_PARAMS, check_device, in_order, pool
+from fiel.models.folds import FoldRows, fold_rows
+from fiel.models.metrics import auc, log_losses
+from fiel.models.recipe import Recipe
+from fiel.models.sampling import sampled
+from fiel.models.trials import (
+    ABLATION_SCHEMA,
+    Trial,
+    ablation_row,
+    grown,
+    is_convincing,
+    try_embeddings,
+    try_ensemble,
+    try_pools,
+    try_recipe,
+)
 from fiel.program import Program
 from fiel.tables import TABLES
-
-PATIENCE = 25
-"""Trees without a better log loss on a fold after which fitting stops."""
 
 FEWEST_ITERATIONS = 10
 UNJUDGED_ITERATIONS = 120
@@ -85,7 +92,8 @@ class Search:
     `history`: one row for each recipe that was tried (step `default`, `without GROUP` or `trial`). `folds`: one row
     for each fold under the chosen recipe; `kind` says whether it was cut by time or, where train is too short for
     that, by customer. `judged`: out-of-fold predictions of the chosen recipe (fold, customer_id, as_of, label, raw log
-    odds). `dropped_groups`: optional groups that did not help.
+    odds). `dropped_groups`: optional groups that did not help. `ablation`: what optional groups, an embedding and an
+    ensemble do on the folds (fiel.models.trials.ABLATION_SCHEMA), one row for each comparison.
     """
 
     recipe: Recipe
@@ -93,62 +101,72 @@ class Search:
     folds: pl.DataFrame
     judged: pl.DataFrame
     dropped_groups: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _FoldRows:
-    kind: str
-    fit: pl.DataFrame
-    judge: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class _Trial:
-    step: str
-    recipe: Recipe
-    log_loss: float
-    iterations: tuple[int, ...]
-    losses: tuple[float, ...]
-    raw: tuple[Array, ...]
+    ablation: pl.DataFrame
 
 
 def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search:
     """The best recipe that starts from `base`, judged on folds inside `frame` (train only: features, as_of, label).
 
     Optional groups are dropped first if the folds do better without them, and where folds by customer cannot tell:
-    features that are the same for everyone only name the cohort then. After that `training.search_trials` parameter
-    sets are tried (0 keeps the defaults). Seeded: equal rows give an equal search. CohortError when no fold holds
-    both classes and neither does train.
+    features that are the same for everyone only name the cohort then. After that an embedding is tried, then
+    `training.search_trials` parameter sets (0 keeps the defaults), last an ensemble; what the program file does not ask
+    for is not tried. With `base.negatives_kept` all of it happens on drawn rows. Seeded: equal rows give an equal
+    search. CohortError when no fold holds both classes and neither does train.
     """
     check_device(base.device)
-    folds = _fold_rows(frame, program)
+    rows = sampled(frame, base.negatives_kept, base.seed)
+    folds = fold_rows(rows, program)
     if not folds:
         pool(base, frame)  # one class only is said here, with its reason
         fixed = dataclasses.replace(base, iterations=min(UNJUDGED_ITERATIONS, base.iterations))
-        empty = [pl.DataFrame(schema=schema) for schema in (HISTORY_SCHEMA, FOLD_SCHEMA, JUDGED_SCHEMA)]
-        return Search(fixed, empty[0], empty[1], empty[2], ())
-    best = _try("default", base, folds)
-    tried, dropped = [best], []
+        empty = [
+            pl.DataFrame(schema=schema) for schema in (HISTORY_SCHEMA, FOLD_SCHEMA, JUDGED_SCHEMA, ABLATION_SCHEMA)
+        ]
+        return Search(fixed, empty[0], empty[1], empty[2], (), empty[3])
+    best = try_recipe("default", base, folds)
+    tried, dropped, ablation = [best], [], []
     for group in program.features.optional_groups:
         columns = columns_of_group(group, best.recipe.features, program)
         if columns and len(columns) < len(best.recipe.features):
-            without = _try(f"without {group}", best.recipe.without(columns), folds)
+            without = try_recipe(f"without {group}", best.recipe.without(columns), folds)
             tried.append(without)
             unjudged = folds[0].kind == "customer" and not GROUPS[group].per_customer
-            if unjudged or without.log_loss <= best.log_loss:
+            is_dropped = unjudged or without.log_loss <= best.log_loss
+            names = (f"with {group}", f"without {group}")
+            ablation.append(ablation_row(group, names, (best, without), folds, is_kept=not is_dropped))
+            if is_dropped:
                 best = without
                 dropped.append(group)
+    if program.training.embedding:
+        plain, embeddings = best, try_embeddings(best, folds, program.training.embedding)
+        tried += [trial for trial, _ in embeddings.values()]
+        if embeddings:
+            found, with_it = min(embeddings.values(), key=lambda one: one[0].log_loss)
+            best, folds = (found, with_it) if is_convincing(found, plain, folds) else (plain, folds)
+        for kind, (trial, _) in embeddings.items():
+            names, kept = (kind, "no embedding"), trial is best
+            ablation.append(ablation_row("embedding", names, (trial, plain), folds, is_kept=kept))
+        if len(embeddings) > 1:
+            pair = (embeddings["autoencoder"][0], embeddings["pca"][0])
+            ablation.append(ablation_row("embedding", ("autoencoder", "pca"), pair, folds, is_kept=best is pair[0]))
     tried.extend(_trials(best.recipe, folds, program))
     found = min(tried, key=lambda trial: trial.log_loss)
-    best = found if _is_convincing(found, best, folds) else best
-    growth = frame.height / fmean(fold.fit.height for fold in folds)
-    trees = max(FEWEST_ITERATIONS, round(median(best.iterations) * growth))
+    best = found if is_convincing(found, best, folds) else best
+    if program.training.ensemble:
+        together = try_ensemble(best, folds, program.training.ensemble)
+        kept = is_convincing(together, best, folds)
+        names = (f"ensemble of {len(together.recipe.members)}", "single model")
+        ablation.append(ablation_row("ensemble", names, (together, best), folds, is_kept=kept))
+        tried.append(together)
+        best = together if kept else best
+    growth = rows.height / fmean(fold.fit.height for fold in folds)
     return Search(
-        recipe=dataclasses.replace(best.recipe, iterations=min(trees, base.iterations)),
+        recipe=grown(best.recipe, growth, median(best.iterations), FEWEST_ITERATIONS, base.iterations),
         history=_history(tried, best),
         folds=_fold_table(folds, best),
         judged=_judged(folds, best),
         dropped_groups=tuple(dropped),
+        ablation=pl.DataFrame(ablation, schema=ABLATION_SCHEMA),
     )
 
 
@@ -165,68 +183,7 @@ def columns_of_group(group: str, features: Sequence[str], program: Program) -> s
     }
 
 
-def _fold_rows(frame: pl.DataFrame, program: Program) -> list[_FoldRows]:
-    if program.is_table:
-        return _stratified_folds(frame, program)
-    dates: list[date] = sorted(frame["as_of"].unique().to_list())
-    folds = [
-        _FoldRows(
-            "time", frame.filter(pl.col("as_of").is_in(fold.fit)), frame.filter(pl.col("as_of").is_in(fold.judge))
-        )
-        for fold in rolling_folds(dates, program)
-    ]
-    usable = [fold for fold in folds if _both(fold.fit) and _both(fold.judge)]
-    return usable or [fold for fold in _customer_folds(frame, program) if _both(fold.fit) and _both(fold.judge)]
-
-
-def _customer_folds(frame: pl.DataFrame, program: Program) -> list[_FoldRows]:
-    """Folds by customer, for a train that is too short to be cut by time; all cohorts of a customer stay together."""
-    count = program.training.folds
-    customers = frame.select(pl.col("customer_id").unique().sort())
-    order = np.random.default_rng(program.training.seed).permutation(customers.height) % count
-    placed = frame.join(customers.with_columns(fold=pl.Series(order)), on="customer_id", how="left")
-    return [
-        _FoldRows("customer", placed.filter(pl.col("fold") != k), placed.filter(pl.col("fold") == k))
-        for k in range(count)
-    ]
-
-
-def _stratified_folds(frame: pl.DataFrame, program: Program) -> list[_FoldRows]:
-    """Folds of an undated program, one row for each customer: each holds its share of the positives."""
-    count = program.training.folds
-    ordered = frame.sort("customer_id")
-    drawn = np.random.default_rng(program.training.seed).permutation(ordered.height)
-    placed = ordered.with_columns(_drawn=pl.Series(drawn)).with_columns(
-        fold=(pl.col("_drawn").rank("ordinal").over("label").cast(pl.Int64) - 1) % count
-    )
-    folds = [
-        _FoldRows("customer", placed.filter(pl.col("fold") != k), placed.filter(pl.col("fold") == k))
-        for k in range(count)
-    ]
-    return [fold for fold in folds if _both(fold.fit) and _both(fold.judge)]
-
-
-def _both(frame: pl.DataFrame) -> bool:
-    return frame["label"].n_unique() == 2
-
-
-def _try(step: str, recipe: Recipe, folds: Sequence[_FoldRows]) -> _Trial:
-    pools = [(pool(recipe, fold.fit), pool(recipe, fold.judge)) for fold in folds]
-    return _try_pools(step, recipe, pools)
-
-
-def _try_pools(step: str, recipe: Recipe, pools: Sequence[tuple[Pool, Pool]]) -> _Trial:
-    losses, iterations, scores = [], [], []
-    for rows, judge in pools:
-        model = fit_with_early_stopping(recipe, rows, judge, PATIENCE)
-        labels = np.asarray(judge.get_label(), dtype=np.float64)
-        scores.append(np.asarray(model.predict(judge, prediction_type="RawFormulaVal")))
-        losses.append(float(log_losses(labels, sigmoid(scores[-1])).mean()))
-        iterations.append(int(model.tree_count_))
-    return _Trial(step, recipe, fmean(losses), tuple(iterations), tuple(losses), tuple(scores))
-
-
-def _trials(recipe: Recipe, folds: Sequence[_FoldRows], program: Program) -> list[_Trial]:
+def _trials(recipe: Recipe, folds: Sequence[FoldRows], program: Program) -> list[Trial]:
     """The trials of a seeded TPE search (Bergstra et al. 2011), in their order."""
     count = program.training.search_trials
     if count == 0:
@@ -237,7 +194,7 @@ def _trials(recipe: Recipe, folds: Sequence[_FoldRows], program: Program) -> lis
     sampler = optuna.samplers.TPESampler(seed=program.training.seed, n_startup_trials=max(4, count // 2))
     study = optuna.create_study(direction="minimize", sampler=sampler)
     pools = [(pool(recipe, fold.fit), pool(recipe, fold.judge)) for fold in folds]
-    done: list[_Trial] = []
+    done: list[Trial] = []
     for _ in range(count):
         asked = study.ask()
         params: dict[str, float] = {}
@@ -247,26 +204,12 @@ def _trials(recipe: Recipe, folds: Sequence[_FoldRows], program: Program) -> lis
                 if scale == "int"
                 else asked.suggest_float(name, low, high, log=scale == "log")
             )
-        done.append(_try_pools("trial", recipe.with_params({**DEFAULT_PARAMS, **params}), pools))
+        done.append(try_pools("trial", recipe.with_params({**DEFAULT_PARAMS, **params}), pools))
         study.tell(asked, done[-1].log_loss)
     return done
 
 
-def _is_convincing(trial: _Trial, best: _Trial, folds: Sequence[_FoldRows]) -> bool:
-    """Whether `trial` beats `best` by more than the standard error of the difference, rows summed by customer."""
-    if trial.log_loss >= best.log_loss:
-        return False
-    judged = pl.concat([in_order(fold.judge).select("customer_id", "label") for fold in folds])
-    labels = judged["label"].to_numpy().astype(np.float64)
-    better = log_losses(labels, sigmoid(np.concatenate(best.raw))) - log_losses(
-        labels, sigmoid(np.concatenate(trial.raw))
-    )
-    _, owner = np.unique(judged["customer_id"].to_numpy(), return_inverse=True)
-    sums = np.bincount(owner, better - better.mean())
-    return bool(better.mean() > np.sqrt(np.sum(sums**2)) / len(better))
-
-
-def _history(tried: Sequence[_Trial], best: _Trial) -> pl.DataFrame:
+def _history(tried: Sequence[Trial], best: Trial) -> pl.DataFrame:
     rows = [
         {
             "step": trial.step,
@@ -282,10 +225,10 @@ def _history(tried: Sequence[_Trial], best: _Trial) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=HISTORY_SCHEMA)
 
 
-def _fold_table(folds: Sequence[_FoldRows], best: _Trial) -> pl.DataFrame:
+def _fold_table(folds: Sequence[FoldRows], best: Trial) -> pl.DataFrame:
     rows = []
     for place, fold in enumerate(folds):
-        labels = in_order(fold.judge)["label"].to_numpy().astype(np.float64)
+        labels = fold.labels
         rows.append(
             {
                 "fold": place + 1,
@@ -305,7 +248,7 @@ def _fold_table(folds: Sequence[_FoldRows], best: _Trial) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FOLD_SCHEMA)
 
 
-def _judged(folds: Sequence[_FoldRows], best: _Trial) -> pl.DataFrame:
+def _judged(folds: Sequence[FoldRows], best: Trial) -> pl.DataFrame:
     return pl.concat(
         in_order(fold.judge)
         .select("customer_id", "as_of", pl.col("label").cast(pl.Int8))

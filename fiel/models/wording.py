@@ -44,9 +44,7 @@ def _translated(value: Any) -> Any:
     if isinstance(value, str):
         return _PATTERN.sub(lambda match: _WORDS[match.group()], value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = {
-            item.name: _translated(getattr(value, item.name)) for item in dataclasses.fields(value) if item.init
-        }
+        changed = {item.name: _translated(getattr(value, item.name)) for item in dataclasses.fields(value) if item.init}
         return dataclasses.replace(value, **changed)
     if isinstance(value, Mapping):
         return {_translated(key): _translated(item) for key, item in value.items()}

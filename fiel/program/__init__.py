@@ -10,7 +10,7 @@ from fiel.program.attributes import Attributes
 from fiel.program.base import STAGES
 from fiel.program.files import load_program, program_names, read_program
 from fiel.program.incentive import Economics, Incentive, ScoreBucket, ValueBucket
-from fiel.program.learning import Promotion, Shares, Target, Training
+from fiel.program.learning import EmbeddingRules, EnsembleRules, Promotion, Shares, Target, Training
 from fiel.program.messages import Messages, Offer
 from fiel.program.model import Program
 from fiel.program.pension import Pension
@@ -24,6 +24,8 @@ __all__ = [
     "Break",
     "Clusters",
     "Economics",
+    "EmbeddingRules",
+    "EnsembleRules",
     "EventColumns",
     "Features",
     "Incentive",

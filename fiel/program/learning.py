@@ -87,6 +87,22 @@ class Shares(Strict):
         return self
 
 
+class EnsembleRules(Strict):
+    """Several models on subsets of the features, with fitted weights (docs/ensemble.md)."""
+
+    members: int = Field(5, ge=2, le=30, description="Models: one on all features, the others on a random share.")
+    share: Share = Field(0.6, description="Share of the features that each of the others may use.")
+
+
+class EmbeddingRules(Strict):
+    """Many numeric features squeezed into a few more (docs/ensemble.md)."""
+
+    size: int = Field(8, ge=1, le=64, description="Columns that it makes.")
+    hidden: int = Field(32, ge=2, le=512, description="Width of the autoencoder's hidden layers.")
+    epochs: int = Field(20, ge=1, le=1_000, description="Times that the autoencoder sees its rows.")
+    rows: int = Field(50_000, ge=100, description="Rows that it is fitted on at the most.")
+
+
 class Training(Strict):
     """How the retraining learns and compares (DESIGN.md sections 4 and 5)."""
 
@@ -104,6 +120,22 @@ class Training(Strict):
         description="Rolling-origin folds inside train; by customer, stratified, where there are no dates.",
     )
     search_trials: int = Field(8, ge=0, le=500, description="Trials of the search; 0 switches it off.")
+    ensemble: EnsembleRules | None = Field(
+        None, description="Try an ensemble; it is kept where it beats the single model on the folds."
+    )
+    embedding: EmbeddingRules | None = Field(
+        None,
+        description="Try an autoencoder's embedding and principal components of the same size; kept where the folds "
+        "are better with it.",
+    )
+    negatives_kept: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="Share of the rows without the outcome that a fit draws; the log odds are corrected for it. For "
+        "rare outcomes among many rows; calibration and judging keep every row.",
+    )
+    random_split: bool = Field(
+        False, description="Measure the recipe on a random split of the rows too, which is shown as optimistic."
+    )
     iterations: int = Field(400, ge=10, le=20_000, description="Trees at the most; early stopping on the folds.")
     seed: int = Field(20_260_101, description="Seed of everything that is drawn.")
     threads: int = Field(2, ge=1, le=64, description="CatBoost threads: results depend on it, so it is pinned.")

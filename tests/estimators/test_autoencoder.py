@@ -80,13 +80,6 @@ def test_missing_numbers_count_as_the_median(model: Embedding) -> None:
     assert np.array_equal(model.transform(gaps), model.transform(filled))
 
 
-def test_many_rows_are_drawn_from() -> None:
-    points = curved(2_000)
-    drawn = Autoencoder(size=2, epochs=2, most_rows=300).fit(points)
-    whole = Autoencoder(size=2, epochs=2).fit(points)
-    assert not np.array_equal(drawn.weights_[0], whole.weights_[0])
-
-
 def test_a_wild_row_moves_nothing_but_itself_far() -> None:
     points = curved(400)
     wild = np.vstack([points, np.full((1, 10), 1e12)])

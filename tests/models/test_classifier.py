@@ -11,7 +11,7 @@ import pytest
 from fiel.errors import CohortError, ProgramError, SchemaError
 from fiel.models import classifier
 from fiel.models.calibration import Sigmoid
-from fiel.models.classifier import Recipe
+from fiel.models.recipe import Recipe
 from tests.models import frames
 
 ROWS = frames.labelled()

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiel.features.snapshot import model_features
-from fiel.models.classifier import Recipe, fit, shap_values
+from fiel.models.classifier import fit, shap_values
 from fiel.models.loaded import LoadedModel
 from fiel.models.phrases import PHRASES, phrase_of, sentences
 from fiel.models.reasons import REASONS, reasons, topics_of
+from fiel.models.recipe import Recipe
 from fiel.models.stage_rule import StageRule
 from fiel.program import Program
 from tests.models import worlds

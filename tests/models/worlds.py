@@ -14,7 +14,8 @@ from catboost import CatBoostClassifier
 
 from fiel.models.artifact import Training
 from fiel.models.calibration import CohortSpread
-from fiel.models.classifier import Recipe, fit
+from fiel.models.classifier import fit
+from fiel.models.recipe import Recipe
 from fiel.models.stage_rule import StageRule
 from fiel.program import STAGES, Program, read_program
 from fiel.settings import HOME, Settings
