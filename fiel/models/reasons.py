@@ -97,11 +97,11 @@ def _strongest(values: Array, topics: dict[str, list[int]]) -> tuple[Array, Arra
 
 def _stage_reasons(stages: pl.Series, rule: StageRule, program: Program) -> pl.DataFrame:
     horizon = program.target.horizon_days
-    then = (
-        f"were {program.target.stage} {horizon} days later"
-        if program.target.kind == "stage"
-        else f"were active within {horizon} days"
-    )
+    then = {
+        "stage": f"were {program.target.stage} {horizon} days later",
+        "active": f"were active within {horizon} days",
+        "purchase": f"bought within {horizon} days",
+    }[program.target.kind]
     told = {stage: f"the stage is {stage}: {prob:.0%} of such customers {then}" for stage, prob in rule.probs.items()}
     default = f"the stage is new to the rule: {rule.base_prob:.0%} of all customers {then}"
     return pl.DataFrame(
