@@ -177,7 +177,7 @@ def _in_our_words(table: RawTable) -> RawTable:
     twice = [" and ".join(names) for names in found.values() if len(names) > 1]
     if lacking or twice:
         has = ", ".join(table.columns)[:400] or "no columns"
-        if len(table.columns) == 1:
+        if len(table.columns) == 1 and EXTRA in table.rows.columns:
             has += " (read as one single column: the separator is probably another than `,` or `;`)"
         wrong = f"column {', '.join(lacking)} is missing" if lacking else f"columns {twice[0]} mean the same: drop one"
         raise SourceError(
