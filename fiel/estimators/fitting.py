@@ -105,10 +105,10 @@ def _starts(drop_out: DropOut, pace: float) -> list[Array]:
 
 
 def _starts_near(found: Optimum) -> list[Array]:
-    """Where to look for one probability for all: at the Beta's mean."""
+    """Where to look for one probability for all: at the Beta's mean first."""
     a, b = np.exp(found.at[2:])
     mean = np.clip(a / (a + b), 1e-3, 0.9)
-    return [np.concatenate([found.at[:2], CommonDropOut().free(np.array([mean]))])]
+    return [np.concatenate([found.at[:2], CommonDropOut().free(np.array([p]))]) for p in (mean, *_COMMON_STARTS)]
 
 
 def _natural(
