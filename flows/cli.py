@@ -38,6 +38,8 @@ class Layout(StrEnum):
 
     sqlite = "sqlite"
     csv = "csv"
+    parquet = "parquet"
+    xlsx = "xlsx"
 
 
 class Stage(StrEnum):
@@ -141,13 +143,16 @@ def simulate(
     start: Annotated[str, typer.Option("--start", help="First day.")] = "2024-02-01",
     end: Annotated[str, typer.Option("--end", help="Last complete day.")] = "2025-11-30",
     seed: Annotated[int, typer.Option("--seed")] = 7,
-    layout: Annotated[Layout, typer.Option("--layout", help="One database, or a file for each table.")] = Layout.sqlite,
+    layout: Annotated[
+        Layout | None,
+        typer.Option("--layout", help="teomewhy: sqlite (default) or csv; retail: parquet (default), csv or xlsx."),
+    ] = None,
 ) -> None:
     """Write simulated source files in the layout of the program's source."""
     from flows.demo import write_simulation
 
     first, last = _date("--start", start), _date("--end", end)
-    written = write_simulation(program, folder, customers, first, last, seed, layout.value)
+    written = write_simulation(program, folder, customers, first, last, seed, layout.value if layout else None)
     typer.echo(f"simulated data, made up: {written}")
 
 
