@@ -9,7 +9,7 @@ import polars as pl
 
 from fiel.program import Value
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, finished, label, layered, tip
+from fiel.reports.charts.base import About, Chart, finished, label, layered, text_on_viridis, tip
 from fiel.reports.purchases import ClustersView, RfmView
 from fiel.reports.theme import SEQUENTIAL, light
 from fiel.segments.rfm import GRID
@@ -28,9 +28,6 @@ CLUSTER_SHAPES = (
 
 NO_PURCHASE_YET = "No purchase yet"
 """Where customers come from who had no segment then."""
-
-_DARK_TO = 0.6
-"""Share of a viridis scale above which its colours are light enough for black text."""
 
 
 def title_of(segment: str) -> str:
@@ -77,7 +74,7 @@ def rfm_grid(view: RfmView, about: About, unit: Value, money: str) -> Chart:
     )
     words = base.mark_text(lineBreak="\n", lineHeight=16, dy=-16).encode(
         text="words:N",
-        color=alt.condition(f"datum.amount > {_DARK_TO**2 * most:.2f}", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("amount", most, is_sqrt=True),
     )
     best = view.segments.sort("revenue_net", descending=True).row(0, named=True)
     return finished(
@@ -130,15 +127,28 @@ def segment_moves(view: RfmView, about: About, before: str) -> Chart:
     """What became of each segment since `before`: % of those who were in it, best to worst."""
     sizes = view.moves.group_by("from_segment").agg(then=pl.col("customers").sum())
     rows = view.moves.join(sizes, on="from_segment", maintain_order="left").with_columns(
-        row=pl.col("from_segment").replace_strict(SEGMENT_TITLES, default=NO_PURCHASE_YET),
+        row=pl.format(
+            "{} (n = {})",
+            pl.col("from_segment").replace_strict(SEGMENT_TITLES, default=NO_PURCHASE_YET),
+            pl.col("then"),
+        ),
         column=pl.col("to_segment").replace_strict(SEGMENT_TITLES, default=pl.col("to_segment")),
         number=(100 * pl.col("share")).round(0),
         share=pl.col("share").round(4),
     )
-    names = [*TITLES_IN_ORDER, NO_PURCHASE_YET]
     base = alt.Chart(rows).encode(
-        alt.X("column:N", sort=names, title="segment now", axis=alt.Axis(labelAngle=-35, labelOverlap=False)),
-        alt.Y("row:N", sort=names, title=f"segment on {before}", axis=alt.Axis(labelLimit=160)),
+        alt.X(
+            "column:N",
+            sort=list(TITLES_IN_ORDER),
+            title="segment now",
+            axis=alt.Axis(labelAngle=-35, labelOverlap=False),
+        ),
+        alt.Y(
+            "row:N",
+            sort=rows["row"].unique(maintain_order=True).to_list(),
+            title=f"segment on {before}",
+            axis=alt.Axis(labelLimit=220),
+        ),
         tooltip=[
             tip("row", "from"),
             tip("column", "to"),
@@ -156,7 +166,7 @@ def segment_moves(view: RfmView, about: About, before: str) -> Chart:
     )
     numbers = base.mark_text().encode(
         text=alt.Text("number:Q", format=".0f"),
-        color=alt.condition(f"datum.share > {_DARK_TO}", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("share", 1),
     )
     total = int(view.moves["customers"].sum())
     stayed = int(view.moves.filter(pl.col("from_segment") == pl.col("to_segment"))["customers"].sum())
@@ -269,7 +279,7 @@ def cluster_segments(view: ClustersView, about: About) -> Chart:
     )
     numbers = base.mark_text().encode(
         text=alt.Text("number:Q", format=".0f"),
-        color=alt.condition(f"datum.share > {_DARK_TO}", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("share", 1),
     )
     most = rows.sort("share", descending=True).row(0, named=True)
     return finished(

@@ -5,6 +5,7 @@ from fiel.reports.sections.base import Section
 from fiel.reports.sections.figures import key_figures
 from fiel.reports.sections.model import model
 from fiel.reports.sections.now import changes, leaving
+from fiel.reports.sections.profile import profile_section
 from fiel.reports.sections.purchases import purchases
 from fiel.reports.sections.rewards import rewards
 from fiel.reports.sections.segments import segments
@@ -17,7 +18,8 @@ __all__ = ["Section", "sections"]
 def sections(data: ReportData) -> tuple[Section, ...]:
     """All sections, the answers first: changes, leaving, stake, rewards; then who, how often, and what it rests on.
 
-    Those of segments, purchases and value at stake are left out for a program without these groups.
+    Those of segments, purchases and value at stake are left out for a program without these groups, the profile of
+    the data where the source version was ingested without one.
     """
     asked = (
         changes(data),
@@ -29,5 +31,6 @@ def sections(data: ReportData) -> tuple[Section, ...]:
         key_figures(data),
         model(data),
         source(data),
+        profile_section(data.profile, data.intake, data.program) if data.profile.height else None,
     )
     return tuple(section for section in asked if section is not None)

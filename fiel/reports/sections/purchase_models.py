@@ -13,6 +13,15 @@ from fiel.reports.sections.base import Block, Empty, Shown, Words, figure
 from fiel.reports.sections.now import about
 from fiel.reports.tables import column, number, table
 
+_TELLS = 0.55
+"""AUC of p(alive) below which it is said to tell nothing."""
+
+_SAID = {
+    "purchases": "expected repeat purchase days of the hold-out",
+    "identified": "the data of the calibration identify the drop-out part",
+}
+"""Measures of which the value is said in another way than it is kept."""
+
 _WHOLE = ("purchases", "log_likelihood", "aic")
 """Measures that are compared by small differences of large numbers."""
 
@@ -25,7 +34,7 @@ def purchase_models(data: ReportData, models: PurchaseModels) -> list[Block]:
     blocks: list[Block] = [Words(_answer(data, models))]
     if models.used is None:
         blocks.append(Words("No purchase model could be fitted: its features are empty.", "warning"))
-    blocks += [Words(text, "warning") for text in _unidentified(models)]
+    blocks += _cautions(models)
     if models.matrix.height:
         blocks += _matrices(data, models)
     if models.alive["customers"].sum():
@@ -55,15 +64,34 @@ def _answer(data: ReportData, models: PurchaseModels) -> str:
     return text
 
 
-def _unidentified(models: PurchaseModels) -> list[str]:
-    """What to say of models whose drop-out part the data do not pin down."""
+def _cautions(models: PurchaseModels) -> list[Block]:
+    """Which models do not know when customers drop out, and whether p(alive) told anything in the hold-out."""
     rows = models.fits.filter(pl.col("model").is_in(PURCHASE_MODELS), ~pl.col("is_identified"))
-    notes = rows.group_by("model", maintain_order=True).first().select("model", "note").rows()
-    return [
-        f"{TITLES[name]}: these data do not identify when customers drop out. {note.rstrip('.')}. Its p(alive) does "
-        "not tell those who left from those who pause, and should rank nobody."
-        for name, note in notes
-    ]
+    names = [TITLES[name] for name in rows["model"].unique(maintain_order=True)]
+    blocks: list[Block] = []
+    if names:
+        blocks.append(
+            Words(
+                f"These data do not identify the drop-out part of {fmt.listed(names)}: other values of its parameters "
+                "fit as well, and so would other p(alive). The table of the models says why.",
+                "warning",
+            )
+        )
+    if models.used is None or models.hold_out.is_empty():
+        return blocks
+    judged = models.hold_out.filter(pl.col("kind") == "total", pl.col("model") == models.used.name)
+    measured = dict(judged.select("bucket", "expected").iter_rows())
+    alive, purchase = measured.get("auc_alive"), measured.get("auc_purchase")
+    if alive is not None and purchase is not None and alive < _TELLS:
+        blocks.append(
+            Words(
+                f"p(alive) should rank nobody here: in the hold-out it told those who bought from those who did not no "
+                f"better than chance (AUC {fmt.ratio(alive)}, .5 is chance), while the same model's chance of a "
+                f"purchase did (AUC {fmt.ratio(purchase)}).",
+                "warning",
+            )
+        )
+    return blocks
 
 
 def _matrices(data: ReportData, models: PurchaseModels) -> list[Block]:
@@ -204,7 +232,7 @@ def _error_measures(data: ReportData, totals: pl.DataFrame) -> Shown:
         f"fitted before {fmt.day(known['calibrated_until'].item(0))}, judged to {fmt.day(data.as_of)}, "
         f"{fmt.counted(known['customers'].item(0), 'customer')}",
         table(
-            wide.with_columns(pl.col("bucket").replace(MEASURES)),
+            wide.with_columns(pl.col("bucket").replace(MEASURES | _SAID)),
             [column("bucket", "measure", kind="prose"), *(column(name, kind="number") for name in models)],
             note,
         ),

@@ -12,8 +12,7 @@ from fiel.reports.purchase_models import PurchaseModels
 from fiel.reports.sections.base import Block, Empty, Section, Words, figure
 from fiel.reports.sections.now import about
 from fiel.reports.sections.purchase_models import purchase_models
-from fiel.reports.sections.segments import show_value
-from fiel.reports.sections.wording import money_word
+from fiel.reports.sections.wording import money_word, show_value
 from fiel.reports.tables import column, number, table
 
 
@@ -64,7 +63,7 @@ def _histories(data: ReportData, models: PurchaseModels) -> list[Block]:
 
 def _cohorts(data: ReportData) -> list[Block]:
     assert data.purchases is not None
-    months, money, value = data.purchases.cohort_months, money_word(data.program), show_value(data)
+    months, money, value = data.purchases.cohort_months, money_word(data.program), show_value(data.program)
     if months.filter(pl.col("month") > 0).is_empty():
         return [Empty("Cohorts need two complete calendar months before this date.")]
     named = months.with_columns(cohort=pl.col("cohort_month").dt.to_string("%Y-%m"))
@@ -97,7 +96,7 @@ def _cohorts(data: ReportData) -> list[Block]:
 
 def _cohorts_in_words(data: ReportData) -> str:
     assert data.purchases is not None
-    months, value = data.purchases.cohort_months, show_value(data)
+    months, value = data.purchases.cohort_months, show_value(data.program)
     first, third = (months.filter(pl.col("month") == month) for month in (1, 3))
     back = int(first["buyers"].sum()) / max(int(first["customers"].sum()), 1)
     text = f"Of the customers of a month, {fmt.percent(back)} bought again in the next calendar month"

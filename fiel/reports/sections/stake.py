@@ -11,7 +11,7 @@ from fiel.reports.charts.stake import voice
 from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Block, Section, Shown, Words, figure
 from fiel.reports.sections.now import about, words_of
-from fiel.reports.sections.segments import show_value
+from fiel.reports.sections.wording import show_value
 from fiel.reports.stake import Disagreement, Stake
 from fiel.reports.tables import Column, Table, column, number, table
 from fiel.segments.disagreement import VOICES
@@ -29,7 +29,7 @@ def stake(data: ReportData) -> Section | None:
 
 
 def _answer(data: ReportData, found: Stake) -> str:
-    value, days = show_value(data), data.program.target.horizon_days
+    value, days = show_value(data.program), data.program.target.horizon_days
     text = (
         f"As of {fmt.day_in_words(data.as_of)}, {value(found.total)} are at stake with "
         f"{fmt.counted(found.customers, 'customer')}: what they would spend in the next {days} days if they are still "
@@ -57,7 +57,7 @@ def _group(name: str) -> str:
 
 
 def _holders(data: ReportData, found: Stake) -> list[Block]:
-    unit, value, here = data.program.value, show_value(data), about(data)
+    unit, value, here = data.program.value, show_value(data.program), about(data)
 
     def groups(frame: pl.DataFrame, heading: str, kind: str) -> Table:
         named = frame.with_columns(group=pl.Series([_group(name) for name in frame["group"]], dtype=pl.String))
@@ -110,7 +110,7 @@ def _holders(data: ReportData, found: Stake) -> list[Block]:
 def _top(data: ReportData, found: Stake) -> Shown:
     columns: list[Column] = [
         number("place"),
-        number("value_at_stake", "value at stake", show_value(data)),
+        number("value_at_stake", "value at stake", show_value(data.program)),
         number("prob", words_of(data).chance, fmt.percent),
     ]
     if "rfm_segment" in found.top.columns:
@@ -131,7 +131,7 @@ def _top(data: ReportData, found: Stake) -> Shown:
 
 
 def _disagreement(data: ReportData, found: Disagreement) -> list[Block]:
-    value, here = show_value(data), about(data)
+    value, here = show_value(data.program), about(data)
     if not found.customers:
         return [Words("Stage, p(alive) and classifier agree on every customer.", "muted")]
     said = [column(name, title, voice) for name, title in zip(VOICES, ("stage", "p(alive)", "classifier"), strict=True)]
