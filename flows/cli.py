@@ -71,7 +71,8 @@ def run(
     program: ProgramOption = "teomewhy",
     as_of: AsOfOption = None,
     source: Annotated[
-        str | None, typer.Option("--source", help="Folder or s3:// address with the source's files (loyalty, ingest).")
+        str | None,
+        typer.Option("--source", help="Folder, s3:// address or kaggle:OWNER/DATASET of the files (loyalty, ingest)."),
     ] = None,
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="Make the plan, pay nothing (loyalty, reward).")
