@@ -111,6 +111,20 @@ def test_an_id_that_is_a_float_here_and_a_text_there_is_one_customer(place: Plac
     assert place.read("core_customers").get_column("customer_id").to_list() == ["13047", "17850"]
 
 
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "NULL", "<NA>", "n/a"])
+def test_a_word_for_nothing_is_no_customer_and_no_invoice(word: str, place: Place) -> None:
+    """What a missing id becomes when a table went through a program that wrote it as text beside `17850.0`."""
+    source = write_csv(place.folder / "source", [*ROWS, ("536390", *LAMP, 1, at(16), 12.75, None, UK)])
+    path = source / "retail.csv"
+    without = path.read_text().replace(",12.75,,", f",12.75,{word},")
+    path.write_text(f"{without}{word},22423,LAMP,1,12/16/2010 10:26,12.75,17850.0,UK\n")
+    place.land(source, program())
+    assert events(place) == EXPECTED
+    aside = place.read("core_intake").filter(pl.col("rule") == "missing_customer")
+    assert aside.select("rows", "value").row(0) == (1, 1275)
+    assert place.landing.rejected_by_rule == {"retail.csv: invoice_missing": 1}
+
+
 def test_other_files_in_the_folder_do_not_matter(place: Place) -> None:
     source = write_parquet(place.folder / "source")
     (source / "README.txt").write_text("Chen, D. (2015)")

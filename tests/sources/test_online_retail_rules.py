@@ -137,6 +137,23 @@ def test_a_cancellation_is_counted_and_not_matched_where_the_program_says_so(pla
     assert (row["purchase_event_id"], row["purchase_day"], row["value"], row["quantity"]) == (None, None, 510, 2)
 
 
+@pytest.mark.parametrize("how", ["match", "count"])
+def test_a_cancellation_at_a_price_below_zero_takes_nothing_back(how: str, place: Place) -> None:
+    """With `negative_price` off its amount is above zero: there is nothing to deduct, and nothing to reject."""
+    odd: Row = ("C9", *MUG, -2, at(16), -2.55, 17850.0, UK)
+    assert landed(place, [*ROWS, odd], negative_price=False, cancellations=how) == USUAL | {"C9": 510}
+    assert place.read("core_returns").get_column("event_id").to_list() == ["C536379"]
+    assert place.landing.rejected_by_rule == {}
+
+
+def test_what_was_bought_at_a_price_below_zero_cannot_be_taken_back(place: Place) -> None:
+    odd: list[Row] = [("1", *BAG, 1, at(13), -20.0, 13047.0, UK), ("C9", *BAG, -1, at(16), 20.0, 13047.0, UK)]
+    assert landed(place, [*ROWS, *odd], negative_price=False) == USUAL | {"1": -2000, "C9": -2000}
+    found = place.read("core_returns").select("event_id", "purchase_event_id", "value").rows()
+    assert found == [("C536379", "536365", 510), ("C9", None, 2000)]
+    assert place.landing.rejected_by_rule == {}
+
+
 def test_cancellations_are_dropped_where_the_program_says_so(place: Place) -> None:
     without = {event: value for event, value in USUAL.items() if event != "C536379"}
     assert landed(place, ROWS, cancellations="drop") == without
