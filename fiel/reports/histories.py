@@ -25,7 +25,8 @@ class Histories:
     """`customers`: customer_id, segment, frequency, days_since_last, alive_prob (as in the snapshot), one row each.
 
     `days`: customer_id, day (purchase days that stand at as_of, with their net value). `lines`: customer_id, day,
-    alive_prob (p(alive) as of that day, with the parameters of as_of); empty without a model.
+    alive_prob (p(alive) as of that day, with the parameters of as_of); empty without a model, or where its p(alive) is
+    the same for everybody.
     """
 
     customers: pl.DataFrame
@@ -53,7 +54,7 @@ def histories(
     return Histories(
         customers=chosen,
         days=days,
-        lines=pl.DataFrame() if models.used is None else alive_over_time(days, models.used, as_of),
+        lines=pl.DataFrame() if models.used is None or models.is_flat else alive_over_time(days, models.used, as_of),
     )
 
 

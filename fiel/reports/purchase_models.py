@@ -18,6 +18,7 @@ from fiel.estimators.btyd import PurchaseModel
 from fiel.features.purchase_fits import DAYS, MODELS, VALUE_MODEL, used_models
 from fiel.program import Program
 from fiel.reports.metrics import Frame
+from fiel.segments.disagreement import SAME_WITHIN
 
 Array = npt.NDArray[np.float64]
 
@@ -73,7 +74,8 @@ class PurchaseModels:
     `fits`: rows of feat_purchase_fits (empty: none was fitted yet). `used`: the model behind the features, None where
     none could be fitted. `matrix`: frequency, recency_days, alive_prob, purchases_expected for customers of
     `matrix_age_days`, within `horizon_days`. `alive`: low, high, customers (bins of p(alive) over the customers).
-    `hold_out`: rows of out_hold_out, empty without one.
+    `alive_range`: its lowest and highest value, None without a model. `hold_out`: rows of out_hold_out, empty without
+    one.
     """
 
     fits: pl.DataFrame
@@ -84,6 +86,12 @@ class PurchaseModels:
     horizon_days: int
     alive: pl.DataFrame
     hold_out: pl.DataFrame
+    alive_range: tuple[float, float] | None = None
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether p(alive) is the same for every customer, and so says nothing of any."""
+        return self.alive_range is not None and self.alive_range[1] - self.alive_range[0] <= SAME_WITHIN
 
 
 def purchase_models(
@@ -109,6 +117,7 @@ def purchase_models(
         horizon_days=horizon,
         alive=_alive_bins(known),
         hold_out=pl.DataFrame() if hold_out is None else hold_out.sort("kind", "model", "position"),
+        alive_range=_range(known["purchase_alive_prob"].drop_nulls()),
     )
 
 
@@ -139,6 +148,10 @@ def history_matrix(used: UsedModel, age_days: int, most_purchases: int, horizon_
         alive_prob=pl.Series(used.alive(*history), dtype=pl.Float64),
         purchases_expected=pl.Series(used.expected(horizon_days, *history), dtype=pl.Float64),
     )
+
+
+def _range(values: pl.Series) -> tuple[float, float] | None:
+    return None if values.is_empty() else (float(values.to_numpy().min()), float(values.to_numpy().max()))
 
 
 def _most(known: pl.DataFrame) -> int:

@@ -201,7 +201,7 @@ def customer_histories(found: Histories, about: About, model: str) -> Chart:
     )
     where = lanes.select("customer_id", "base", "segment")
     days = as_text(found.days.join(where, on="customer_id", maintain_order="left")).with_columns(
-        low=pl.col("base"), high=pl.col("base") + 0.1
+        low=pl.col("base"), high=pl.col("base") + (0.12 if found.lines.height else 0.5)
     )
     names = pl.DataFrame(
         {
@@ -209,7 +209,7 @@ def customer_histories(found: Histories, about: About, model: str) -> Chart:
             "words": [
                 f"{title_of(row['segment'])}: "
                 + f"{fmt.counted(row['frequency'] + 1, 'purchase day')}, the last {row['days_since_last']} days ago"
-                + ("" if row["alive_prob"] is None else f", p(alive) {fmt.ratio(round(row['alive_prob'], 2))}")
+                + ("" if found.lines.is_empty() else f", p(alive) {fmt.ratio(round(row['alive_prob'], 2))}")
                 for row in lanes.to_dicts()
             ],
         }

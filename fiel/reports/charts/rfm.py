@@ -95,8 +95,9 @@ def segment_shares(view: RfmView, about: About, money: str) -> Chart:
             view.segments.select("title", "customers", kind=pl.lit(kinds[0]), share=pl.col("share")),
             view.segments.select("title", "customers", kind=pl.lit(kinds[1]), share=pl.col("revenue_share")),
         ]
-    ).with_columns(pl.col("share").round(4))
-    rows = rows.with_columns(words=pl.Series([fmt.percent(share) for share in rows["share"]], dtype=pl.String))
+    )
+    words = pl.Series([fmt.percent(share) for share in rows["share"]], dtype=pl.String)
+    rows = rows.with_columns(pl.col("share").round(4), words=words)
     order = view.segments["title"].to_list()
     low, high = (float(rows["share"].fill_null(0).to_numpy().min()), float(rows["share"].fill_null(0).to_numpy().max()))
     base = alt.Chart(rows).encode(
@@ -202,6 +203,7 @@ def cluster_scatter(view: ClustersView, about: About, unit: Value, money: str) -
     top = float(rows["amount"].max() or 1)  # type: ignore[arg-type]
     above = rows.filter(pl.col("amount") > 0)["amount"]
     constant = max(float(above.quantile(0.1) or 1) / 2, 1e-3) if len(above) else 1.0
+    floor = min(float(rows["amount"].min() or 0), 0.0)  # type: ignore[arg-type]
     ticks = [0.0, *(10.0**power for power in range(-2, 13) if constant <= 10.0**power <= 1.2 * top)]
     points = (
         alt.Chart(rows)
@@ -209,20 +211,20 @@ def cluster_scatter(view: ClustersView, about: About, unit: Value, money: str) -
         .encode(
             alt.X(
                 "days_since_last:Q",
-                title="days since the last purchase (logarithmic scale)",
+                title="days since the last purchase (log scale)",
                 scale=alt.Scale(type="log", nice=False),
                 axis=alt.Axis(values=[1, 3, 10, 30, 100, 300, 1_000, 3_000], format=",d"),
             ),
             alt.Y(
                 "amount:Q",
-                title=f"{money}, {unit.unit} (logarithmic scale)",
-                scale=alt.Scale(type="symlog", constant=constant),
+                title=f"{money}, {unit.unit} (log scale)",
+                scale=alt.Scale(type="symlog", constant=constant, domain=[floor, 1.1 * top], nice=False),
                 axis=alt.Axis(values=ticks, format=",~r", grid=True),
             ),
             color=alt.Color(
                 "cluster:N",
                 scale=alt.Scale(domain=names, range=[light(name) for name in _cycled(CLUSTER_TOKENS, len(names))]),
-                legend=alt.Legend(title=None, columns=1 if len(names) < 4 else 2, labelLimit=320),
+                legend=alt.Legend(title=None, columns=1, labelLimit=320),
             ),
             shape=alt.Shape("cluster:N", scale=alt.Scale(domain=names, range=_cycled(CLUSTER_SHAPES, len(names)))),
             tooltip=[

@@ -13,6 +13,9 @@ from fiel.reports.sections.base import Block, Empty, Shown, Words, figure
 from fiel.reports.sections.now import about
 from fiel.reports.tables import column, number, table
 
+_NOBODY = 1e-6
+"""Probability of dropping out after a purchase below which it is said to be none."""
+
 _TELLS = 0.55
 """AUC of p(alive) below which it is said to tell nothing."""
 
@@ -37,7 +40,7 @@ def purchase_models(data: ReportData, models: PurchaseModels) -> list[Block]:
     blocks += _cautions(models)
     if models.matrix.height:
         blocks += _matrices(data, models)
-    if models.alive["customers"].sum():
+    if models.alive["customers"].sum() and not models.is_flat:
         shown = table(
             models.alive, [number("low", "from", fmt.ratio), number("high", "to", fmt.ratio), number("customers")]
         )
@@ -55,13 +58,20 @@ def _answer(data: ReportData, models: PurchaseModels) -> str:
         f"As of {fmt.day_in_words(data.as_of)}, {fmt.whole(repeaters[1])} of {fmt.counted(repeaters[0], 'customer')} "
         f"({fmt.percent(repeaters[1] / max(repeaters[0], 1))}) bought on more than one day."
     )
-    if models.used is not None:
+    if models.used is None:
+        return text
+    if models.is_flat and models.alive_range is not None:
+        text += (
+            f" {models.used.title[:1].upper()}{models.used.title[1:]}, the model in use, gives everybody the same "
+            f"p(alive), {fmt.ratio(round(models.alive_range[1], 3))}: it tells how often customers buy, and not who "
+            "has left."
+        )
+    else:
         text += (
             f" {models.used.title[:1].upper()}{models.used.title[1:]}, the model in use, gives {fmt.whole(alive)} of "
-            f"{fmt.whole(everyone)} a p(alive) of at least one half. Its parameters were fitted on what was known "
-            f"before {fmt.day(data.as_of)}."
+            f"{fmt.whole(everyone)} a p(alive) of at least one half."
         )
-    return text
+    return f"{text} Its parameters were fitted on what was known before {fmt.day(data.as_of)}."
 
 
 def _cautions(models: PurchaseModels) -> list[Block]:
@@ -82,7 +92,7 @@ def _cautions(models: PurchaseModels) -> list[Block]:
     judged = models.hold_out.filter(pl.col("kind") == "total", pl.col("model") == models.used.name)
     measured = dict(judged.select("bucket", "expected").iter_rows())
     alive, purchase = measured.get("auc_alive"), measured.get("auc_purchase")
-    if alive is not None and purchase is not None and alive < _TELLS:
+    if not models.is_flat and alive is not None and purchase is not None and alive < _TELLS:
         blocks.append(
             Words(
                 f"p(alive) should rank nobody here: in the hold-out it told those who bought from those who did not no "
@@ -164,9 +174,11 @@ def _why(data: ReportData, models: PurchaseModels) -> str:
     rows = models.fits.filter(pl.col("model").is_in(PURCHASE_MODELS)).group_by("model", maintain_order=True).first()
     identified = rows.filter(pl.col("is_identified"), pl.col("model") != "pooled")
     if models.used.name == "pooled":
+        p = models.fits.filter(pl.col("model") == models.used.name, pl.col("parameter") == "p")["estimate"].item()
+        found = "0: it finds nobody who drops out" if p < _NOBODY else fmt.percent(p)
         return (
             "The pooled model is in use, because the drop-out of neither BG/NBD nor MBG/NBD is identified: it gives "
-            "everyone the same probability of dropping out after a purchase."
+            f"everyone the same probability of dropping out after a purchase, here {found}."
         )
     others = identified.filter(pl.col("model") != models.used.name)
     aic = rows.filter(pl.col("model") == models.used.name)["aic"].item()
@@ -270,7 +282,13 @@ def _hold_out_in_words(data: ReportData, models: PurchaseModels) -> str:
             expected=(pl.col("expected") * pl.col("customers")).sum(),
         )
     )
-    if sums.height:
+    if sums.height and sums["expected"].round(0).n_unique() == 1 and sums["actual"].item(0):
+        row = sums.row(0, named=True)
+        text += (
+            f" {fmt.whole(row['actual'])} repeat purchase days came; all of them expected {fmt.whole(row['expected'])} "
+            f"({fmt.signed_percent(row['expected'] / row['actual'] - 1)}), and their lines lie on each other."
+        )
+    elif sums.height:
         said = [
             f"{fmt.whole(row['expected'])} by {TITLES[row['model']]} "
             f"({fmt.signed_percent(row['expected'] / row['actual'] - 1) if row['actual'] else fmt.MISSING})"

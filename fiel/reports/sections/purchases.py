@@ -50,13 +50,15 @@ def _histories(data: ReportData, models: PurchaseModels) -> list[Block]:
         "Each is the customer closest to the middle of the segment in frequency and days since the last purchase.",
     )
     title = "" if models.used is None else models.used.title
+    words = (
+        "Typical customers and their purchase days; p(alive) is left out, as it is the same for everybody or unknown."
+        if found.lines.is_empty()
+        else "What p(alive) does in a single life: it falls with every day without a purchase, the faster the more "
+        "often someone used to buy, and is set back by a purchase. On each date the model is told only the purchases "
+        f"before it; its parameters are those of {fmt.day(data.as_of)} all along."
+    )
     return [
-        Words(
-            "What p(alive) does in a single life: it falls with every day without a purchase, the faster the more "
-            "often someone used to buy, and is set back by a purchase. On each date the model is told only the "
-            f"purchases before it; its parameters are those of {fmt.day(data.as_of)} all along.",
-            "muted",
-        ),
+        Words(words, "muted"),
         figure("histories", charts.customer_histories(found, about(data), title), customers),
     ]
 
@@ -70,7 +72,7 @@ def _cohorts(data: ReportData) -> list[Block]:
     names = [str(month) for month in sorted(months["month"].unique())]
     share = named.pivot("month", index=["cohort", "customers"], values="share").sort("cohort")
     spent = named.pivot("month", index=["cohort", "customers"], values="revenue_per_customer").sort("cohort")
-    note = f"Complete calendar months only: that of {fmt.day(data.as_of)} is left out."
+    note = f"Complete calendar months only: {data.as_of:%B %Y} is left out, {fmt.day(data.as_of)} cuts it short."
     kept = table(
         share,
         [column("cohort"), number("customers"), *(number(name, show=fmt.percent) for name in names if name != "0")],

@@ -82,8 +82,9 @@ def rewards(data: ReportData) -> Section:
             if (name := f"reason_{place}") in plan.winners.columns and plan.winners[name].is_not_null().any()
         ]
         first = f"The first {LISTED} of {fmt.whole(plan.paid_customers)}. " if plan.paid_customers > LISTED else ""
-        tied = plan.winners["prob"].is_duplicated().any()
-        ties = " Customers of equal score come in the order of their ids." if tied else ""
+        tied = plan.winners["value_at_stake" if by_value else "prob"].is_duplicated().any()
+        equals = "value at stake" if by_value else "score"
+        ties = f" Customers of equal {equals} come in the order of their ids." if tied else ""
         note = f"{first}Places in between are held out or excluded.{ties}"
         blocks.append(
             Shown(

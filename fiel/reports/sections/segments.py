@@ -144,7 +144,7 @@ def _clusters(data: ReportData, view: ClustersView) -> list[Block]:
             column("name", "cluster", kind="prose"),
             number("customers"),
             number("share", "share of customers", fmt.percent),
-            number("revenue_share", f"share of {money}", fmt.percent),
+            number("revenue_share", f"share of {money}", _hundredth),
             number("median_days_since_last", "median days since last", fmt.whole),
             number("median_purchase_days", "median purchase days", fmt.ratio),
             number("median_revenue_net", f"median {money}", value),
@@ -166,6 +166,11 @@ def _clusters(data: ReportData, view: ClustersView) -> list[Block]:
         Shown("The clusters", here.subtitle("middle customer of each", view.customers), rows),
         figure("cluster-segments", charts.cluster_segments(view, here), crossed, wide=True),
     ]
+
+
+def _hundredth(share: float | None) -> str:
+    """A share of which a hundredth of a percentage point is enough."""
+    return fmt.percent(None if share is None else round(share, 4))
 
 
 def _fit(view: ClustersView) -> str:

@@ -121,7 +121,7 @@ def _top(data: ReportData, found: Stake) -> Shown:
     if "purchase_alive_prob" in found.top.columns:
         columns.append(number("purchase_alive_prob", "p(alive)", fmt.ratio))
     columns.append(column("customer_id", "customer", kind="id"))
-    if found.top["reason_1"].is_not_null().any():
+    if 2 * found.top["reason_1"].is_not_null().sum() > found.top.height:
         columns.append(column("reason_1", "first reason of the score", kind="prose"))
     return Shown(
         "With whom the most is at stake",
@@ -134,7 +134,10 @@ def _disagreement(data: ReportData, found: Disagreement) -> list[Block]:
     value, here = show_value(data.program), about(data)
     if not found.customers:
         return [Words("Stage, p(alive) and classifier agree on every customer.", "muted")]
-    said = [column(name, title, voice) for name, title in zip(VOICES, ("stage", "p(alive)", "classifier"), strict=True)]
+    said = [
+        column(name, title, voice)
+        for name, title in zip(VOICES, ("stage says", "p(alive) says", "classifier says"), strict=True)
+    ]
     first = found.patterns.row(0, named=True)
     patterns = table(
         found.patterns,
