@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 
-from fiel.program import Economics, LifeCycle, Target, Value
+from fiel.program import Economics, LifeCycle, Purchases, Target, Value
 from fiel.reports import cards
 from fiel.reports.cards import SourceCard
 from fiel.reports.data import ReportData
 from fiel.reports.page import render_report, unbroken
 from fiel.reports.sections.wording import stage_meanings
-from tests.reports.conftest import AS_OF, FIRST_DAY, make_card, make_program, make_report, make_shop_report
+from tests.reports.conftest import AS_OF, FIRST_DAY, make_card, make_program, make_report, make_shop, make_shop_report
 
 
 class Page(HTMLParser):
@@ -334,6 +334,36 @@ class TestAShop:
         assert "fiel run segments --program made_up_shop --as-of 2025-03-01" in text
         assert "fiel run features --program made_up_shop --as-of 2025-03-01" in text
         assert "are at stake" not in text
+
+    def test_a_p_alive_that_is_the_same_for_everybody_is_said_and_not_drawn(self, shop: ReportData) -> None:
+        view = shop.purchases
+        assert view is not None
+        assert view.models is not None
+        assert view.histories is not None
+        flat = replace(
+            view,
+            models=replace(view.models, alive_range=(1.0, 1.0)),
+            histories=replace(view.histories, lines=pl.DataFrame()),
+        )
+        html = render_report(replace(shop, purchases=flat))
+        assert "gives everybody the same p(alive), 1" in Page(html).text
+        assert "p(alive) should rank nobody here" not in Page(html).text
+        assert 'id="figure-alive"' not in html
+        assert 'id="figure-histories"' in html
+
+    def test_says_where_nobody_is_disagreed_on(self, shop: ReportData) -> None:
+        view = shop.purchases
+        assert view is not None
+        assert view.disagreement is not None
+        top = view.disagreement.top.clear()
+        text = Page(render_report(make_shop_report(150, disagreements=top))).text
+        assert "Stage, p(alive) and classifier agree on every customer." in text
+
+    def test_without_a_usable_model_says_so(self) -> None:
+        program = make_shop(purchases=Purchases(min_repeaters=5_000))
+        text = Page(render_report(make_shop_report(150, program=program))).text
+        assert "No purchase model could be fitted: its features are empty." in text
+        assert "not fitted:" in text
 
 
 @pytest.mark.parametrize("text", ["£ 1,554, 22.2 % of it", "R$ 5"])
