@@ -12,7 +12,7 @@ from fiel.estimators import BGNBD
 from fiel.program import Purchases
 from fiel.reports import purchases as gathered
 from fiel.reports.data import ReportData
-from fiel.reports.histories import Histories, alive_over_time
+from fiel.reports.histories import Histories, chances_over_time
 from fiel.reports.purchase_models import PurchaseModels, UsedModel, history_matrix
 from fiel.reports.purchases import PurchaseView
 from fiel.reports.stake import Stake, stake
@@ -130,8 +130,8 @@ class TestHistories:
         champion = histories.customers["customer_id"].item(0)
         days = histories.days.filter(pl.col("customer_id") == champion).sort("day")
         cut = days["day"].to_list()[-2]
-        whole = alive_over_time(days, CDNOW, AS_OF)
-        early = alive_over_time(days.filter(pl.col("day") < cut), CDNOW, AS_OF)
+        whole = chances_over_time(days, CDNOW, AS_OF, 90)
+        early = chances_over_time(days.filter(pl.col("day") < cut), CDNOW, AS_OF, 90)
         both = whole.join(early, on=["customer_id", "day"]).filter(pl.col("day") <= cut)
         assert both.height > 3
         assert both["alive_prob"].to_list() == pytest.approx(both["alive_prob_right"].to_list())
@@ -140,7 +140,7 @@ class TestHistories:
         champion = histories.customers["customer_id"].item(0)
         days = histories.days.filter(pl.col("customer_id") == champion).sort("day")["day"].to_list()
         line = dict(
-            alive_over_time(histories.days.filter(pl.col("customer_id") == champion), CDNOW, AS_OF)
+            chances_over_time(histories.days.filter(pl.col("customer_id") == champion), CDNOW, AS_OF, 90)
             .select("day", "alive_prob")
             .iter_rows()
         )

@@ -124,7 +124,7 @@ def _by_rule(rows: pl.DataFrame, field: str, title: str, subtitle: str, descript
         tooltip=[tip("what", "rule"), tip("meaning", "what"), tip("words", field)],
     )
     bars = base.mark_bar().encode(
-        alt.X(f"{field}:Q", title=None, scale=scale, axis=alt.Axis(format="~s", tickCount=4)),
+        alt.X(f"{field}:Q", title=None, scale=scale, axis=None),
         color=alt.condition("datum.is_kept", alt.value(light("muted")), alt.value(light("accent"))),
     )
     x = alt.X(f"{field}:Q", scale=scale)

@@ -19,18 +19,21 @@ MODEL_TOKENS = {"bg_nbd": "warning", "mbg_nbd": "accent", "pooled": "reborn"}
 _DASHES = {"bg_nbd": [2, 3], "mbg_nbd": [7, 3], "pooled": [9, 3, 2, 3]}
 _SHAPES = {"bg_nbd": "triangle-up", "mbg_nbd": "circle", "pooled": "diamond"}
 
-_MATRICES = {
+Measure = Literal["alive_prob", "purchase_prob", "purchases_expected"]
+
+_MATRICES: dict[Measure, tuple[str, str, str]] = {
     "alive_prob": ("p(alive) by history", "p(alive)", ".2f"),
+    "purchase_prob": ("Chance of a purchase by history", "P(at least one purchase)", ".2f"),
     "purchases_expected": ("Expected purchase days by history", "expected purchase days", ".2f"),
 }
 
 
-def history_matrix(models: PurchaseModels, measure: Literal["alive_prob", "purchases_expected"], about: About) -> Chart:
+def history_matrix(models: PurchaseModels, measure: Measure, about: About) -> Chart:
     """What the used model believes of every history: `measure` by frequency and recency, at one age."""
     assert models.used is not None
     heading, name, digits = _MATRICES[measure]
     rows = models.matrix.select("frequency", "recency_days", measure=pl.col(measure).round(4))
-    top = 1.0 if measure == "alive_prob" else max(float(rows["measure"].max() or 0), 1e-9)  # type: ignore[arg-type]
+    top = 1.0 if measure != "purchases_expected" else max(float(rows["measure"].max() or 0), 1e-9)  # type: ignore[arg-type]
     within = "" if measure == "alive_prob" else f" within {models.horizon_days} days"
     steps = rows["recency_days"].unique().sort(descending=True).to_list()
     cells = (
@@ -59,6 +62,14 @@ def history_matrix(models: PurchaseModels, measure: Literal["alive_prob", "purch
     often: int = rows["frequency"].max()  # type: ignore[assignment]
     faithful = rows.filter(pl.col("frequency") == often).sort("recency_days")
     lately, long_ago = faithful.tail(1)["measure"].item(), faithful.head(1)["measure"].item()
+    early = fmt.whole(faithful.head(1)["recency_days"].item())
+    who = "who bought just now" if lately != long_ago else "whoever made them, however long ago the last one was"
+    others = ""
+    if lately != long_ago:
+        others = (
+            f", and {fmt.ratio(long_ago)} to who made them all within {early} days of the first and has stayed away "
+            "since"
+        )
     return finished(
         layered(cells),
         heading,
@@ -66,9 +77,7 @@ def history_matrix(models: PurchaseModels, measure: Literal["alive_prob", "purch
             f"{name}{within} by {models.used.title} for a customer of {fmt.whole(models.matrix_age_days)} days",
             models.customers,
         ),
-        f"With {often} repeat purchase days the model gives {fmt.ratio(lately)} to who bought just now, and "
-        f"{fmt.ratio(long_ago)} to who made them all within {fmt.whole(faithful.head(1)['recency_days'].item())} days "
-        "of the first and has stayed away since.",
+        f"With {often} repeat purchase days the model gives {fmt.ratio(lately)} to {who}{others}.",
         340,
     )
 
@@ -195,7 +204,7 @@ _LANE = 72
 
 
 def customer_histories(found: Histories, about: About, model: str) -> Chart:
-    """Purchase days (marks) of typical customers, one lane each, and p(alive) as time passed (the filled line)."""
+    """Purchase days (marks) of typical customers, one lane each, and their chance as time passed (the filled line)."""
     lanes = found.customers.with_row_index("place").with_columns(
         base=(found.customers.height - 1 - pl.col("place").cast(pl.Int64)).cast(pl.Float64)
     )
@@ -209,7 +218,7 @@ def customer_histories(found: Histories, about: About, model: str) -> Chart:
             "words": [
                 f"{title_of(row['segment'])}: "
                 + f"{fmt.counted(row['frequency'] + 1, 'purchase day')}, the last {row['days_since_last']} days ago"
-                + ("" if found.lines.is_empty() else f", p(alive) {fmt.ratio(round(row['alive_prob'], 2))}")
+                + ("" if found.lines.is_empty() else f", {found.chance} {fmt.ratio(round(row[found.shown], 2))}")
                 for row in lanes.to_dicts()
             ],
         }
@@ -233,20 +242,20 @@ def customer_histories(found: Histories, about: About, model: str) -> Chart:
     layers = [rules]
     if found.lines.height:
         line = as_text(found.lines.join(where, on="customer_id", maintain_order="left")).with_columns(
-            top=(pl.col("base") + 0.66 * pl.col("alive_prob")).round(3), alive_prob=pl.col("alive_prob").round(3)
+            top=(pl.col("base") + 0.66 * pl.col(found.shown)).round(3), chance=pl.col(found.shown).round(3)
         )
-        curve = alt.Chart(line.select("day", "day_text", "segment", "base", "top", "alive_prob")).encode(
+        curve = alt.Chart(line.select("day", "day_text", "segment", "base", "top", "chance")).encode(
             time_x("day"),
             alt.Y("top:Q", scale=y, axis=None, stack=None),
             detail="segment:N",
-            tooltip=[tip("day_text", "as of"), tip("segment", "segment"), tip("alive_prob", "p(alive)", ".2f")],
+            tooltip=[tip("day_text", "as of"), tip("segment", "segment"), tip("chance", found.chance, ".2f")],
         )
         layers += [
             curve.mark_area(opacity=0.2, color=light("accent")).encode(y2="base:Q"),
             curve.mark_line(strokeWidth=1.5, color=light("accent")),
         ]
     said = fmt.listed([words.split(":", 1)[0] for words in names["words"]])
-    by = f"; blue: p(alive) by {model}, 0 at the line, 1 at two thirds of the lane" if found.lines.height else ""
+    by = f"; blue: {found.chance} by {model}, 0 at the line, 1 at two thirds of the lane" if found.lines.height else ""
     return finished(
         layered(*layers, marks, ground(named, "words:N", dx=0), label(named, "words:N", dx=0)),
         "Histories of typical customers",

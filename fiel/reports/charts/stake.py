@@ -128,6 +128,10 @@ def stake_concentration(found: Stake, about: About) -> Chart:
     )
 
 
+VOICE_WORDS = dict(zip(VOICES, ("stage", "p(alive)", "classifier"), strict=True))
+"""The three as people call them."""
+
+
 def voice(says: bool | None) -> str:
     """What one of the three says."""
     return "silent" if says is None else "stays" if says else "leaves"
@@ -136,7 +140,8 @@ def voice(says: bool | None) -> str:
 def disagreement_patterns(found: Disagreement, about: About, unit: Value) -> Chart:
     """Money at stake and customers of each way in which stage, p(alive) and classifier differ."""
     patterns = found.patterns.to_dicts()
-    said = [" / ".join(voice(row[name]) for name in VOICES) for row in patterns]
+    said = [" / ".join(voice(row[name]) for name in found.voices) for row in patterns]
+    who = [VOICE_WORDS[name] for name in found.voices]
     names = [f"{words}|{fmt.counted(row['customers'], 'customer')}" for words, row in zip(said, patterns, strict=True)]
     rows = found.patterns.select(
         "customers",
@@ -147,8 +152,8 @@ def disagreement_patterns(found: Disagreement, about: About, unit: Value) -> Cha
     most = rows.row(0, named=True)
     return finished(
         _amount_bars(rows, names, unit, room=3.4),
-        "Where stage, p(alive) and classifier disagree",
-        about.subtitle(f"stage / p(alive) / classifier; value at stake in {unit.unit} and its share", found.customers),
+        f"Where {fmt.listed(who)} disagree",
+        about.subtitle(f"{' / '.join(who)}; value at stake in {unit.unit} and its share", found.customers),
         f"The most money lies where they say {said[0]}: {fmt.units(most['amount'], unit.unit)}, "
         f"{fmt.counted(most['customers'], 'customer')}.",
         44 * rows.height,

@@ -33,8 +33,9 @@ def profile_section(profile: pl.DataFrame, intake: pl.DataFrame, program: Progra
 
 def _answer(profile: pl.DataFrame) -> str:
     names = profiles.table_names(profile)
+    looked = "they looked" if len(names) != 1 else "it looked"
     return (
-        f"The source holds {fmt.counted(len(names), 'table')}. This is what they looked like before any rule was "
+        f"The source holds {fmt.counted(len(names), 'table')}. This is what {looked} like before any rule was "
         "applied: the whole source version, whatever the date of this report. Where a column names people its values "
         "are counted and not shown."
     )

@@ -21,11 +21,11 @@ _TELLS = 0.55
 
 _SAID = {
     "purchases": "expected repeat purchase days of the hold-out",
-    "identified": "the data of the calibration identify the drop-out part",
+    "identified": "is the drop-out identified by the data of the calibration?",
 }
 """Measures of which the value is said in another way than it is kept."""
 
-_WHOLE = ("purchases", "log_likelihood", "aic")
+_TENTHS = ("log_likelihood", "aic")
 """Measures that are compared by small differences of large numbers."""
 
 
@@ -64,7 +64,8 @@ def _answer(data: ReportData, models: PurchaseModels) -> str:
         text += (
             f" {models.used.title[:1].upper()}{models.used.title[1:]}, the model in use, gives everybody the same "
             f"p(alive), {fmt.ratio(round(models.alive_range[1], 3))}: it tells how often customers buy, and not who "
-            "has left."
+            f"has left. Of customers of equal age it looks at the number of purchase days, not at how long ago the "
+            f"last one was; the chance of a purchase within {models.horizon_days} days says what there is to say."
         )
     else:
         text += (
@@ -106,7 +107,10 @@ def _cautions(models: PurchaseModels) -> list[Block]:
 
 def _matrices(data: ReportData, models: PurchaseModels) -> list[Block]:
     blocks: list[Block] = []
-    for measure, name in (("alive_prob", "matrix-alive"), ("purchases_expected", "matrix-expected")):
+    first: tuple[charts.Measure, str] = (
+        ("purchase_prob", "matrix-purchase") if models.is_flat else ("alive_prob", "matrix-alive")
+    )
+    for measure, name in (first, ("purchases_expected", "matrix-expected")):
         wide = models.matrix.pivot("frequency", index="recency_days", values=measure).sort(
             "recency_days", descending=True
         )
@@ -114,7 +118,7 @@ def _matrices(data: ReportData, models: PurchaseModels) -> list[Block]:
         shown = table(
             wide, columns, "Repeat purchase days in columns. Nobody has fewer days than repeat purchase days."
         )
-        chart = charts.history_matrix(models, measure, about(data))  # type: ignore[arg-type]
+        chart = charts.history_matrix(models, measure, about(data))
         blocks.append(figure(name, chart, shown, half=True))
     return blocks
 
@@ -256,8 +260,10 @@ def _measure(name: str, value: float | None) -> str:
         return fmt.MISSING
     if name == "identified":
         return "yes" if value else "no"
-    if name in _WHOLE:
+    if name in _TENTHS:
         return _tenth(value)
+    if name == "purchases":
+        return fmt.whole(value)
     return (
         fmt.signed_percent(value)
         if name == "bias_share"

@@ -44,19 +44,29 @@ def _histories(data: ReportData, models: PurchaseModels) -> list[Block]:
             column("segment"),
             number("purchase_days", "purchase days"),
             number("days_since_last", "days since last"),
-            number("alive_prob", "p(alive)", fmt.ratio),
+            number(found.shown, found.chance, fmt.ratio),
             column("customer_id", "customer", kind="id"),
         ],
         "Each is the customer closest to the middle of the segment in frequency and days since the last purchase.",
     )
     title = "" if models.used is None else models.used.title
-    words = (
-        "Typical customers and their purchase days; p(alive) is left out, as it is the same for everybody or unknown."
-        if found.lines.is_empty()
-        else "What p(alive) does in a single life: it falls with every day without a purchase, the faster the more "
-        "often someone used to buy, and is set back by a purchase. On each date the model is told only the purchases "
-        f"before it; its parameters are those of {fmt.day(data.as_of)} all along."
+    told = (
+        "On each date the model is told only the purchases before it; its parameters are those of "
+        f"{fmt.day(data.as_of)} all along."
     )
+    if found.lines.is_empty():
+        words = "Typical customers and their purchase days, without a model."
+    elif found.shown == "alive_prob":
+        words = (
+            "What p(alive) does in a single life: it falls with every day without a purchase, the faster the more "
+            f"often someone used to buy, and is set back by a purchase. {told}"
+        )
+    else:
+        words = (
+            f"p(alive) is the same for everybody here, so this is the chance of a purchase within "
+            f"{found.horizon_days} days in a single life: it rises with every purchase and wears off slowly, since the "
+            f"model takes a long silence for a slow buyer, never for one who has left. {told}"
+        )
     return [
         Words(words, "muted"),
         figure("histories", charts.customer_histories(found, about(data), title), customers),

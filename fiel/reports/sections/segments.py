@@ -28,7 +28,7 @@ def segments(data: ReportData) -> Section | None:
         blocks.append(Empty("Clusters and moves between segments were not computed for this date.", command))
     else:
         blocks += _clusters(data, clusters)
-    return Section("segments", "Who holds the money", tuple(blocks))
+    return Section("segments", "Who our customers are", tuple(blocks))
 
 
 def _answer(data: ReportData, view: RfmView) -> str:
@@ -144,7 +144,7 @@ def _clusters(data: ReportData, view: ClustersView) -> list[Block]:
             column("name", "cluster", kind="prose"),
             number("customers"),
             number("share", "share of customers", fmt.percent),
-            number("revenue_share", f"share of {money}", _hundredth),
+            number("revenue_share", f"share of {money}", fmt.percent),
             number("median_days_since_last", "median days since last", fmt.whole),
             number("median_purchase_days", "median purchase days", fmt.ratio),
             number("median_revenue_net", f"median {money}", value),
@@ -166,11 +166,6 @@ def _clusters(data: ReportData, view: ClustersView) -> list[Block]:
         Shown("The clusters", here.subtitle("middle customer of each", view.customers), rows),
         figure("cluster-segments", charts.cluster_segments(view, here), crossed, wide=True),
     ]
-
-
-def _hundredth(share: float | None) -> str:
-    """A share of which a hundredth of a percentage point is enough."""
-    return fmt.percent(None if share is None else round(share, 4))
 
 
 def _fit(view: ClustersView) -> str:
