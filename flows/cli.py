@@ -38,6 +38,8 @@ class Layout(StrEnum):
 
     sqlite = "sqlite"
     csv = "csv"
+    parquet = "parquet"
+    xlsx = "xlsx"
 
 
 class Stage(StrEnum):
@@ -70,7 +72,8 @@ def run(
     program: ProgramOption = "teomewhy",
     as_of: AsOfOption = None,
     source: Annotated[
-        str | None, typer.Option("--source", help="Folder or s3:// address with the source's files (loyalty, ingest).")
+        str | None,
+        typer.Option("--source", help="Folder, s3:// address or kaggle:OWNER/DATASET of the files (loyalty, ingest)."),
     ] = None,
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="Make the plan, pay nothing (loyalty, reward).")
@@ -146,13 +149,16 @@ def simulate(
     start: Annotated[str, typer.Option("--start", help="First day.")] = "2024-02-01",
     end: Annotated[str, typer.Option("--end", help="Last complete day.")] = "2025-11-30",
     seed: Annotated[int, typer.Option("--seed")] = 7,
-    layout: Annotated[Layout, typer.Option("--layout", help="One database, or a file for each table.")] = Layout.sqlite,
+    layout: Annotated[
+        Layout | None,
+        typer.Option("--layout", help="teomewhy: sqlite (default) or csv; retail: parquet (default), csv or xlsx."),
+    ] = None,
 ) -> None:
     """Write simulated source files in the layout of the program's source."""
     from flows.demo import write_simulation
 
     first, last = _date("--start", start), _date("--end", end)
-    written = write_simulation(program, folder, customers, first, last, seed, layout.value)
+    written = write_simulation(program, folder, customers, first, last, seed, layout.value if layout else None)
     typer.echo(f"simulated data, made up: {written}")
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +15,9 @@ from rich.table import Table
 from fiel.actions.summary import PlanSummary
 from fiel.program import STAGES
 from flows.progress import use_progress_lines
+
+if TYPE_CHECKING:
+    from fiel.models.registry import RegistryStatus
 
 OUT = Console(highlight=False, soft_wrap=True)
 NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -136,22 +139,30 @@ def show_status(program: str) -> None:
     for row in found.tables:
         table.add_row(row.name, str(row.version), str(row.newest_as_of or ""))
     OUT.print(table)
-    models = found.models
-    if models.champion is not None:
-        OUT.print(f"\nchampion    {models.model_name} version {models.champion.version} ({models.champion.kind})")
-    if models.promoted is not None:
-        OUT.print(f"why         {models.promoted.reason}")
-        OUT.print(f"since       {models.promoted.at:%Y-%m-%d %H:%M} UTC, by {models.promoted.by}")
-    OUT.print(f"models      {models.versions} versions in {models.uri}")
+    OUT.print()
+    for models in (found.models, *found.more_models.values()):
+        _show_models(models)
     for cycle in found.cycles[-5:]:
         OUT.print(
             f"cycle       {cycle.as_of}: {cycle.summary['granted']:,} grants, "
-            f"{cycle.summary['rewards_points']:,} points, policy {cycle.policy_version}"
+            f"{cycle.summary['rewards_points']:,} {cycle.summary.get('unit', 'points')}, policy {cycle.policy_version}"
         )
     if not found.cycles:
         OUT.print("cycle       none was applied yet")
     for line in found.stale or ["nothing"]:
         OUT.print(f"stale       {line}")
+
+
+def _show_models(models: RegistryStatus | None) -> None:
+    """The champion of one target, and why it is."""
+    if models is None:
+        return
+    if models.champion is not None:
+        OUT.print(f"champion    {models.model_name} version {models.champion.version} ({models.champion.kind})")
+    if models.promoted is not None:
+        OUT.print(f"why         {models.promoted.reason}")
+        OUT.print(f"since       {models.promoted.at:%Y-%m-%d %H:%M} UTC, by {models.promoted.by}")
+    OUT.print(f"models      {models.versions} versions of {models.model_name} in {models.uri}\n")
 
 
 def show_leakage(program: str, dates: list[str]) -> bool:

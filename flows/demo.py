@@ -1,4 +1,4 @@
-"""The demo: a made-up community in the source's own files, and the whole chain on it."""
+"""The demo: made-up customers in the source's own files, and the whole chain on them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run_demo(program: str, folder: Path, customers: int | None, seed: int) -> No
     if (source / SIMULATED_FILE).is_file():
         typer.echo(f"simulated files are already in {source}", err=True)
     else:
-        written = write_simulation(program, source, customers, START, END, seed, "sqlite")
+        written = write_simulation(program, source, customers, START, END, seed)
         typer.echo(f"simulated {written} ({perf_counter() - started:.1f} s)", err=True)
     from flows.console import show_summary, watched
 
@@ -49,16 +49,20 @@ def run_demo(program: str, folder: Path, customers: int | None, seed: int) -> No
     typer.echo("  make serve-mlflow, then http://127.0.0.1:5000")
 
 
-def write_simulation(program: str, folder: Path, customers: int, start: date, end: date, seed: int, layout: str) -> Any:
+def write_simulation(
+    program: str, folder: Path, customers: int, start: date, end: date, seed: int, layout: str | None = None
+) -> Any:
     """Simulated source files of `program` in `folder`, marked as such by a file that is written last.
 
+    `layout` None is the usual one of the program's source.
     SettingsError where the program has no simulator, or the folder cannot be written.
     """
     simulate = simulator(program)
     if simulate is None:
         raise SettingsError(f"program {program!r} has no simulator: fiel/simulate/ has none under that name")
+    how = {} if layout is None else {"layout": layout}
     try:
-        written = simulate(folder, customers=customers, start=start, end=end, seed=seed, layout=layout)
+        written = simulate(folder, customers=customers, start=start, end=end, seed=seed, **how)
         (folder / SIMULATED_FILE).write_text(f"These files are made up: {written}\n", encoding="utf-8")
     except OSError as error:
         raise SettingsError(

@@ -18,6 +18,7 @@ def ingest(program: str = "teomewhy", source: str | None = None) -> dict[str, An
 
     Args:
         program: Name of the program, a file in deployments/programs.
-        source: Folder or s3:// address with the source's files. Empty: the program's own source (Kaggle).
+        source: Folder, s3:// address or kaggle:OWNER/DATASET with the source's files. Empty: the program's own
+            source (Kaggle).
     """
     return ingest_source(program, source)

@@ -30,7 +30,8 @@ def loyalty(
         program: Name of the program, a file in deployments/programs.
         as_of: Date (YYYY-MM-DD): everything strictly before it is known. `latest`: the day after the last complete
             day. Empty: the day on which the run is scheduled (`latest` for a source that is a finished file).
-        source: Folder or s3:// address with the source's files. Empty: the program's own source (Kaggle).
+        source: Folder, s3:// address or kaggle:OWNER/DATASET with the source's files. Empty: the program's own
+            source (Kaggle).
         apply: Pay the plan where the program's cadence says that a cycle is due. Off: only the plan is made.
     """
     ingested = ingest_source(program, source)

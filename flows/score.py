@@ -14,6 +14,7 @@ from fiel.models.scoring import ReasonsFor
 from tasks.clock import newer_as_of, resolve_as_of
 from tasks.features import build_features
 from tasks.score import announce_scores, measure_quality, score_customers
+from tasks.segments import find_disagreements
 from tasks.skipping import skipped
 
 
@@ -32,6 +33,7 @@ def score(program: str = "teomewhy", as_of: str | None = None, reasons: ReasonsF
         return skipped("score", day, newer)
     build_features(program, [day])
     scored = score_customers(program, day, reasons)
+    find_disagreements(program, day)
     measure_quality(program)
     announce_scores(program, day)
     return scored

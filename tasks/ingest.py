@@ -8,6 +8,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from fiel.core import Core
+from fiel.reports.profile import profile_markdown
 from fiel.sources.ingest import IngestSummary, ingest
 from tasks.artifacts import leave_markdown
 from tasks.context import opened
@@ -35,6 +37,10 @@ def ingest_source(program: str, source: str | None) -> dict[str, Any]:
         for warning in summary.warnings:
             log.warning("%s", warning)
         leave_markdown(program, "ingest", _markdown(program, summary), "Rows by table, rejects by rule, changes")
+        core = Core.open(context.lake)
+        profile, intake = core["profile"].collect(), core["intake"].collect()
+        text = profile_markdown(profile, intake, context.program)
+        leave_markdown(program, "data-profile", text, "The data as they came, and where rows and money went")
         return {
             "source_version": summary.source_version,
             "changed": summary.changed,

@@ -17,7 +17,7 @@ from fiel.models.cohorts import CohortSplit, cohort_starts, split_cohorts, split
 from fiel.models.labels import outcome
 from fiel.models.record import EVALUATION_FILE, as_training, read_evaluation, training_fingerprint
 from fiel.models.retraining import train
-from fiel.models.settlement import Settlement, settle
+from fiel.models.settlement import Settlement, retold, settle
 from fiel.program import Program, load_program
 from fiel.reports.model_card import card_json, settled_card, trained_card
 from fiel.reports.plots import model_plots
@@ -96,12 +96,13 @@ def promote_challenger(
         core = Core.open(context.lake)
         dates = _split(core, context.program, as_of).dates
         check_built(context, core, dates)
+        rows, labels = _cohorts(context.lake, dates), outcome(core, dates, context.program)
         settlement = settle(
             context.registry,
             context.store,
             version,
-            _cohorts(context.lake, dates),
-            outcome(core, dates, context.program),
+            rows,
+            labels,
             context.program,
             by=context.provenance()["fiel_flow_run"],
             at=datetime.now(UTC),
@@ -109,7 +110,10 @@ def promote_challenger(
         )
         decision = settlement.decision
         get_run_logger().info("%s", decision.reason)
-        _keep_card(context, settlement, as_of, target)
+        told = settlement
+        if decision.rule == "none" and settlement.challenger.as_of == as_of and not _has_card(context, as_of, target):
+            told = retold(context.registry, context.store, settlement, rows, labels, context.program)
+        _keep_card(context, told, as_of, target)
         name = f"promotion-{target.replace('_', '-')}" if target else "promotion"
         leave_markdown(program, name, _markdown(context.program.model_name, settlement), "Gates and decision")
         return {
@@ -136,15 +140,22 @@ def _cohorts(lake: Lake, dates: Sequence[date]) -> pl.DataFrame:
 
 def _keep_card(context: Context, settlement: Settlement, as_of: date, target: str | None) -> None:
     """The report's model card of this comparison; one that compared nothing does not replace one that did."""
-    address = context.lake.file_path("models", f"{as_of}.{target}.json" if target else f"{as_of}.json")
-    if settlement.decision.rule == "none" and context.lake.get(address) is not None:
+    if settlement.decision.rule == "none" and _has_card(context, as_of, target):
         return
     info = settlement.challenger
     evaluation = read_evaluation(context.registry.run_file(info.run_id, EVALUATION_FILE))
     champion = context.registry.version(settlement.champion)
     run = f"MLflow {context.registry.uri}, run {info.run_id}"
     card = settled_card(settlement, champion, evaluation, context.program, as_of, run)
-    context.lake.put(address, card_json(card))
+    context.lake.put(_card_address(context, as_of, target), card_json(card))
+
+
+def _has_card(context: Context, as_of: date, target: str | None) -> bool:
+    return context.lake.get(_card_address(context, as_of, target)) is not None
+
+
+def _card_address(context: Context, as_of: date, target: str | None) -> str:
+    return context.lake.file_path("models", f"{as_of}.{target}.json" if target else f"{as_of}.json")
 
 
 def _markdown(model: str, settlement: Settlement) -> str:

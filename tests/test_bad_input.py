@@ -44,6 +44,7 @@ from tests.bad_input.world import Place, World, changed, state
 
 INGEST = "run ingest --source {source}"
 SHOP = "run ingest --program shop --source {shop}"
+GIFTS = "run ingest --program gifts --source {gifts}"
 LATEST = "--as-of latest"
 LOYAL, COURSES = "source/loyalty-system", "source/education-platform"
 CLIENTS, EVENTS, LINES, PRODUCTS = (
@@ -68,6 +69,8 @@ class Case:
     says: tuple[str, ...]
     do: str
     aside: dict[str, int] = field(default_factory=dict)
+    program: str = "teomewhy"
+    """Whose rows are set aside."""
     noisy: bool = False
     """A library's own thread prints lines that nobody can hold back before ours."""
 
@@ -421,6 +424,103 @@ SECTIONS: dict[str, list[Case]] = {
             SourceError,
             ("shop.db: table orders is missing; there are sales",),
             "set source.table in the program file",
+        ),
+    ],
+    "Purchase logs": [
+        Case(
+            "a layout that is neither Online Retail nor Online Retail II",
+            by.text("gifts/sales.csv", "InvoiceNo", "Receipt"),
+            GIFTS,
+            SourceError,
+            (
+                "sales.csv is not laid out as Online Retail or Online Retail II",
+                "column InvoiceNo or Invoice is missing; it has: Receipt, StockCode",
+            ),
+            "Needed are InvoiceNo or Invoice, StockCode",
+        ),
+        Case(
+            "two kinds of dates in one column",
+            by.field("gifts/sales.csv", "InvoiceDate", "2010-12-03 08:26:00", range(3, 4), ","),
+            GIFTS,
+            SourceError,
+            (
+                "sales.csv: column InvoiceDate mixes dates like '2010-12-03 08:26:00' (row 3) and like",
+                "'12/01/2010 08:26' (row 1)",
+            ),
+            "write every date alike, best as YYYY-MM-DD, or set source.time_format",
+        ),
+        Case(
+            "dates of which some begin with the day and some with the month",
+            by.field("gifts/sales.csv", "InvoiceDate", "31/12/2010 8:26", range(3, 4), ","),
+            GIFTS,
+            SourceError,
+            ("column InvoiceDate contradicts itself: '31/12/2010 8:26' (row 3) begins with the day",),
+            "write every date alike, best as YYYY-MM-DD, or set source.time_format",
+        ),
+        Case(
+            "dates that can be read in two ways",
+            by.lines("gifts/sales.csv", lambda lines: lines[:13]),
+            GIFTS,
+            SourceError,
+            ("'12/01/2010 08:26' (row 1), and none of them tells which number is the day",),
+            "write every date alike, best as YYYY-MM-DD, or set source.time_format",
+        ),
+        Case(
+            "quantities that are texts",
+            by.field("gifts/sales.csv", "Quantity", "six", range(1, 60), ","),
+            GIFTS,
+            RejectShareError,
+            ("59 rows of sales.csv were rejected", "quantity_unparseable", '"quantity":"six"'),
+            "mend the source, or raise source.tolerated_reject_share",
+        ),
+        Case(
+            "an invoice with a quantity that is a text",
+            by.lines(
+                "gifts/sales.csv", lambda lines: [*lines, lines[1].replace("536365", "9").replace(",6,", ",six,")]
+            ),
+            GIFTS,
+            None,
+            ("rejected_by_rule.sales.csv: quantity_unparseable",),
+            "mend the row, it is in core_rejected",
+            {"sales.csv: quantity_unparseable": 1},
+            program="gifts",
+        ),
+        Case(
+            "a customer id that went through a float in another file",
+            by.holds(
+                "gifts/more.csv",
+                b"Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+                b"9,71053,MUG,0,2010-12-03 08:26:00,2.55,17850.0,UK\n",
+            ),
+            GIFTS,
+            None,
+            ("counts.set_aside_zero_quantity",),
+            "nothing: 17850.0 is the customer 17850",
+            program="gifts",
+        ),
+        Case(
+            "a workbook that is none",
+            by.holds("gifts/more.xlsx", b"PK\x03\x04 not really"),
+            GIFTS,
+            SourceError,
+            ("more.xlsx is not a readable Excel workbook",),
+            "fetch or save it again",
+        ),
+        Case(
+            "a folder without a file of a known kind",
+            by.all_of(by.gone("gifts/sales.csv"), by.holds("gifts/archive.zip", b"PK")),
+            GIFTS,
+            SourceError,
+            ("no file of Online Retail is there", "there are: archive.zip"),
+            "unpack the archive first",
+        ),
+        Case(
+            "a rule that does not exist",
+            by.program("gifts", source__purchase_rules={"cancelations": "drop"}),
+            GIFTS,
+            ProgramError,
+            ("gifts.yaml: field `source.purchase_rules.cancelations` is not known",),
+            "did you mean `cancellations`?",
         ),
     ],
     "Kaggle": [
@@ -1106,17 +1206,17 @@ def test_bad_input_is_one_clear_line_and_leaves_everything_as_it_was(
 def test_bad_rows_are_set_aside_and_shown_and_the_rest_is_kept(
     case: Case, place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    events, rejected, before = place.events(), place.rejected(), state(place, core=False)
+    events, rejected, before = place.events(case.program), place.rejected(case.program), state(place, core=False)
     case.spoil(place)
     capfd.readouterr()
     assert fiel(case.command.format(**place.addresses), place.patch) == 0
     told = capfd.readouterr().out
     assert [part for part in case.says if part not in told] == [], told
-    more = {rule: number - rejected.get(rule, 0) for rule, number in place.rejected().items()}
+    more = {rule: number - rejected.get(rule, 0) for rule, number in place.rejected(case.program).items()}
     assert {rule: number for rule, number in more.items() if number} == case.aside
     lost = sum(number for rule, number in case.aside.items() if rule.startswith("transacoes: "))
     lost -= sum(case.aside.get(f"transacoes: {rule}", 0) for rule in ("duplicate_key", "too_many_fields"))
-    kept = place.events()
+    kept = place.events(case.program)
     assert kept.height == events.height - lost
     assert kept.join(events, on=events.columns, nulls_equal=True, how="anti").is_empty()
     assert changed(before, state(place, core=False)) == []

@@ -57,8 +57,8 @@ def fit_patterns(patterns: Patterns, drop_out: DropOut, first_counts: bool) -> F
         common = _best(scaled, CommonDropOut(), first_counts, _starts_near(found))
         ratio = 2 * patterns.customers * (found.value - common.value)
         note = _identification(found, parameters, errors, ratio, float(CommonDropOut().natural(common.at[2:])[0]))
-    elif not found.converged:
-        note = "the search for the maximum of the likelihood did not converge"
+    else:
+        note = _rate_note(found, parameters)
     return Fit(
         parameters,
         errors,
@@ -105,10 +105,10 @@ def _starts(drop_out: DropOut, pace: float) -> list[Array]:
 
 
 def _starts_near(found: Optimum) -> list[Array]:
-    """Where to look for one probability for all: at the Beta's mean."""
+    """Where to look for one probability for all: at the Beta's mean first."""
     a, b = np.exp(found.at[2:])
     mean = np.clip(a / (a + b), 1e-3, 0.9)
-    return [np.concatenate([found.at[:2], CommonDropOut().free(np.array([mean]))])]
+    return [np.concatenate([found.at[:2], CommonDropOut().free(np.array([p]))]) for p in (mean, *_COMMON_STARTS)]
 
 
 def _natural(
@@ -140,17 +140,25 @@ def _covariance(found: Optimum, customers: float) -> Array:
     return covariance
 
 
+def _rate_note(found: Optimum, parameters: dict[str, float]) -> str:
+    """Why not even the purchase rate is identified, or nothing."""
+    if not found.converged:
+        return "the search for the maximum of the likelihood did not converge"
+    if found.at_bound[:2].any():
+        return f"the purchase rate runs to a bound (r = {parameters['r']:.3g}): too few customers, or too much alike"
+    return ""
+
+
 def _identification(
     found: Optimum, parameters: dict[str, float], errors: dict[str, float], ratio: float, common: float
 ) -> str:
     """Why the drop-out part is not identified, or nothing."""
-    if not found.converged:
-        return "the search for the maximum of the likelihood did not converge"
+    rate_note = _rate_note(found, parameters)
+    if rate_note:
+        return rate_note
     a, b = parameters["a"], parameters["b"]
     where = f"a = {a:.3g}, b = {b:.3g}"
     lower, upper = np.exp([BetaDropOut.lower, BetaDropOut.upper])
-    if found.at_bound[:2].any():
-        return f"the purchase rate runs to a bound (r = {parameters['r']:.3g}): too little or too uniform data"
     if found.at_bound.any() or min(a, b) < lower[0] * _NEAR_BOUND or max(a, b) > upper[0] / _NEAR_BOUND:
         return f"the drop-out part runs to a bound ({where}): the data do not show how drop-out varies over customers"
     if not np.isfinite([errors["a"], errors["b"]]).all():

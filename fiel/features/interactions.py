@@ -53,7 +53,7 @@ def event_distribution(counts: pl.DataFrame, by: Dimension) -> pl.DataFrame:
 
 
 def popular_items(interactions: pl.LazyFrame, top: int, as_of: date | None = None) -> pl.DataFrame:
-    """rank (from 1), aid, sessions, clicks, carts, orders: the `top` articles by number of sessions.
+    """Rank (from 1), aid, sessions, clicks, carts, orders: the `top` articles by number of sessions.
 
     Of equals the one with more orders, then carts, then the smaller aid.
     """

@@ -1,13 +1,15 @@
 """Recency, frequency and monetary value as scores 1 to 5, and the named segment over them (DOMAIN.md section 5).
 
-A score is 1 + the number of the 20, 40, 60 and 80 % cuts strictly below the value, over the customers of the as_of with
-an active day before it; days since the last purchase count reversed. A cut is the quantile by linear interpolation
-between the two nearest ranks (Hyndman and Fan 1996, type 7, which is numpy's default); cut and value are compared as
-whole numbers, so that no rounding decides on a score. Equal customers have equal scores, and a score may be nobody's:
-where three in five customers bought once, the 20, 40 and 60 % cuts are all 1, and whoever bought twice has at least 4.
+A score is 1 + the number of the 20, 40, 60 and 80 % cuts strictly below the value, over the customers with a purchase
+in the window that stands at as_of; days since the last purchase count reversed. A cut is the quantile by linear
+interpolation between the two nearest ranks (Hyndman and Fan 1996, type 7, which is numpy's default); cut and value are
+compared as whole numbers, so that no rounding decides on a score. Equal customers have equal scores, and a score may be
+nobody's: where three in five customers bought once, the 20, 40 and 60 % cuts are all 1, and whoever bought twice has at
+least 4.
 
-Who has no purchase that stands has the scores 1, 1, 1, whatever the cuts are; in the cuts such a customer counts with a
-frequency and a net value as they are, and with no recency, having none.
+Everyone else has the scores 1, 1, 1 and takes no part in the cuts. Were the long gone among them, in an old shop two
+customers in five would have a frequency of 0, so would the 20 and 40 % cuts, and a first purchase would score 3: nobody
+would be `new`.
 """
 
 from __future__ import annotations
@@ -68,7 +70,6 @@ def _at(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
     )
     returned = unmatched_returns(core, as_of).filter(since).group_by("customer_id").agg(returned=pl.col("value").sum())
     days, value = pl.col("days"), pl.col("value")
-    stands = pl.col("days_since_last").is_not_null()
     return (
         core["customer_days"]
         .filter(pl.col("day") < as_of)
@@ -78,7 +79,7 @@ def _at(core: Core, as_of: date, program: Program) -> pl.LazyFrame:
         .join(returned, on="customer_id", how="left")
         .with_columns(days.fill_null(0), value.fill_null(0) - pl.col("returned").fill_null(0))
         .with_columns(
-            pl.when(stands).then(score(of)).otherwise(pl.lit(1, pl.Int64)).alias(name)
+            score(pl.when(days > 0).then(of)).fill_null(1).alias(name)
             for name, of in (("r_score", -pl.col("days_since_last")), ("f_score", days), ("m_score", value))
         )
         .select(

@@ -18,6 +18,7 @@ BINS = 10
 _LIFE_TO_DATE = re.compile(
     r"age_days|.*_life|stage_share_.+|product_share_.+|category_share_.+|course_share_.+|courses_.+"
     r"|transactions_(morning|afternoon|night)_share|learning_recency_days"
+    r"|purchase_(age_days|recency_days|frequency|mean_value)"
 )
 PSI_SCHEMA = {
     "feature": pl.String(),

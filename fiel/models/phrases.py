@@ -96,7 +96,7 @@ PHRASES = (
     Phrase("m_score", "sales", "a monetary score of {v} of 5"),
     Phrase("rfm_segment", "segment", "belonging to the segment {v}", form="text"),
     Phrase("purchase_days_{w}", "purchase days", "{v} purchase days {when}", "{v} purchase day {when}", form="count"),
-    Phrase("revenue_net_{w}", "sales", "having bought for {v} {unit} net {when}", form="value"),
+    Phrase("revenue_net_{w}", "sales", "a net {v} {unit} of purchases {when}", form="value"),
     Phrase("purchase_frequency", "purchase days", "{v} repeat purchase days so far", "{v} repeat purchase day so far",
            empty="having no purchase that was not taken back", form="count"),
     Phrase("purchase_recency_days", "purchase history", "{v} days from the first to the last purchase",

@@ -100,6 +100,7 @@ def _stage_reasons(stages: pl.Series, rule: StageRule, program: Program) -> pl.D
     then = {
         "stage": f"were {target.stage} {target.horizon_words} later",
         "closed": f"were closed within {target.horizon_words}",
+        "purchase": f"bought within {target.horizon_words}",
         "label": "reached the target",
     }.get(target.kind, f"were active within {target.horizon_words}")
     if program.is_table:

@@ -122,13 +122,11 @@ def in_target_now(program: Program, schema: pl.Schema) -> pl.Expr:
         return pl.col("stage") == program.target.stage
     if program.target.kind in ("label", "closed"):
         return pl.lit(None, pl.Boolean)
-    if program.target.kind == "purchase" and "days_since_last" in schema:
-        return (pl.col("days_since_last") <= program.target.horizon_days).fill_null(value=False)
-    if "recency_days" not in schema:
-        raise SchemaError("the snapshot lacks recency_days: add life_cycle to features.groups and run features again")
     by_purchase = program.target.kind == "purchase" and "days_since_last" in schema
-    days = pl.col("days_since_last" if by_purchase else "recency_days")
-    return (days <= program.target.horizon_days).fill_null(False)
+    days = "days_since_last" if by_purchase else "recency_days"
+    if days not in schema:
+        raise SchemaError("the snapshot lacks recency_days: add life_cycle to features.groups and run features again")
+    return (pl.col(days) <= program.target.horizon_days).fill_null(value=False)
 
 
 def value_if_alive(program: Program, schema: pl.Schema) -> pl.Expr:

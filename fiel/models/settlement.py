@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -63,6 +63,32 @@ def settle(
     decision = decide(found, challenger, champion, program, ledger.promotions(program.ledger_name))
     applied = promote(registry, ledger, decision, by=by, at=at, override=override)
     return Settlement(decision, applied, applied.champion, info, found)
+
+
+def retold(
+    registry: Registry,
+    ledger: Store,
+    settled: Settlement,
+    snapshots: pl.DataFrame,
+    labels: pl.DataFrame,
+    program: Program,
+    refit: Refit | None = None,
+) -> Settlement:
+    """`settled` as it was when its challenger became champion, compared again with the champion before it.
+
+    For a run that died between the promotion and what tells of it: the same rows give the same gates and the same
+    reason. `settled` itself where the challenger is not champion, or did not replace anybody.
+    """
+    rows = ledger.promotions(program.ledger_name)
+    version = settled.challenger.version
+    places = [place for place, row in enumerate(rows) if row.action == "promote" and row.to_version == version]
+    if settled.champion != version or not places:
+        return settled
+    promoted = rows[places[-1]]
+    before, challenger = registry.load(str(promoted.from_version)), registry.load(version)
+    found = evidence(snapshots, labels, challenger, before, program, refit)
+    decision = decide(found, challenger, before, program, rows[: places[-1]])
+    return replace(settled, decision=decision, evidence=found, applied=Applied(version, promoted))
 
 
 def _first_champion(

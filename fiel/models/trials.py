@@ -123,7 +123,7 @@ def grown(recipe: Recipe, growth: float, iterations: float, fewest: int, most: i
 
 
 def gain(trial: Trial, other: Trial, folds: Sequence[FoldRows]) -> tuple[float, float]:
-    """The mean log loss that `trial` saves on a row against `other`, and its standard error, rows summed by customer."""
+    """The mean log loss that `trial` saves on a row against `other`, and its standard error (rows summed by customer)."""
     labels = np.concatenate([fold.labels for fold in folds])
     better = log_losses(labels, sigmoid(np.concatenate(other.raw))) - log_losses(
         labels, sigmoid(np.concatenate(trial.raw))

@@ -12,6 +12,9 @@ MISSING = "–"
 
 MINUS = "\u2212"
 
+LEAST_SHARE = 0.001
+"""Shares below are shown as `< 0.1 %`: nobody decides on the digits behind."""
+
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -69,12 +72,26 @@ def ratio(number: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of one as a percentage with at most three significant figures.
+    """A share of one as a percentage with at most three significant figures; what is below 0.1 % is said to be so.
 
-    >>> percent(0.1238), percent(1), percent(0.00034)
-    ('12.4 %', '100 %', '0.034 %')
+    >>> percent(0.1238), percent(1), percent(0.00034), percent(0)
+    ('12.4 %', '100 %', '< 0.1 %', '0 %')
+    """
+    return f"< {ratio(100 * LEAST_SHARE)} %" if is_least(share) else exact_percent(share)
+
+
+def exact_percent(share: float | None) -> str:
+    """A share of one as a percentage with three significant figures, however small.
+
+    >>> exact_percent(0.000060894)
+    '0.00609 %'
     """
     return MISSING if _missing(share) else f"{ratio(100 * (share or 0.0))} %"
+
+
+def is_least(share: float | None) -> bool:
+    """Whether a share is above 0 and too small for `percent` to give its digits."""
+    return share is not None and 0 < share < LEAST_SHARE
 
 
 def signed(text: str, number: float | None) -> str:
@@ -101,7 +118,7 @@ def signed_ratio(number: float | None) -> str:
 
 def signed_percent(share: float | None) -> str:
     """A difference of shares in percentage points or a relative change, with its sign."""
-    return signed(percent(share), share)
+    return signed(exact_percent(share), share)
 
 
 def signed_points(share: float | None) -> str:
@@ -156,13 +173,15 @@ def value(amount: float | None, unit: Value) -> str:
 def units(number: float | None, unit: str) -> str:
     """A number of whole units, as `1,204 points`; three capital letters are a currency.
 
-    >>> units(1204, "points"), units(1204, "BRL"), units(None, "points")
-    ('1,204 points', 'R$ 1,204', '–')
+    >>> units(1204, "points"), units(1204, "BRL"), units(-5, "BRL"), units(None, "points")
+    ('1,204 points', 'R$ 1,204', '−R$ 5', '–')
     """
     if _missing(number):
         return MISSING
     if is_currency(unit):
-        return f"{_CURRENCIES.get(unit, unit)} {whole(number)}"
+        shown = whole(number)
+        sign = MINUS if shown.startswith(MINUS) else ""
+        return f"{sign}{_CURRENCIES.get(unit, unit)} {shown.removeprefix(MINUS)}"
     return f"{whole(number)} {unit}"
 
 

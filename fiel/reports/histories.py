@@ -1,9 +1,10 @@
-"""The histories of a few typical customers: their purchase days, and p(alive) as time passed."""
+"""The histories of a few typical customers: their purchase days, and what the model believed as time passed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -20,17 +21,29 @@ STEPS = 120
 """Dates at the most along each line, beside those around the purchase days."""
 
 
+Chance = Literal["alive_prob", "purchase_prob"]
+
+
 @dataclass(frozen=True)
 class Histories:
-    """`customers`: customer_id, segment, frequency, days_since_last, alive_prob (as in the snapshot), one row each.
+    """`customers`: customer_id, segment, frequency, days_since_last, alive_prob, purchase_prob (as in the snapshot).
 
     `days`: customer_id, day (purchase days that stand at as_of, with their net value). `lines`: customer_id, day,
-    alive_prob (p(alive) as of that day, with the parameters of as_of); empty without a model.
+    alive_prob, purchase_prob (as of that day, with the parameters of as_of); empty without a model. `purchase_prob` is
+    P(at least one purchase within `horizon_days`). `shown` is the one of the two to draw: p(alive), unless it is the
+    same for everybody and so tells nothing.
     """
 
     customers: pl.DataFrame
     days: pl.DataFrame
     lines: pl.DataFrame
+    shown: Chance = "alive_prob"
+    horizon_days: int = 0
+
+    @property
+    def chance(self) -> str:
+        """What the lines show, in words."""
+        return "p(alive)" if self.shown == "alive_prob" else f"P(purchase within {self.horizon_days} days)"
 
 
 def histories(
@@ -41,7 +54,8 @@ def histories(
     Typical is who lies closest to the middle of the segment in frequency and days since the last purchase, each
     measured in its own spread; the first id of equals.
     """
-    chosen = _chosen(snapshot, program)
+    horizon = models.horizon_days
+    chosen = _chosen(snapshot, program, horizon)
     if chosen.is_empty():
         return None
     days = (
@@ -53,11 +67,13 @@ def histories(
     return Histories(
         customers=chosen,
         days=days,
-        lines=pl.DataFrame() if models.used is None else alive_over_time(days, models.used, as_of),
+        lines=pl.DataFrame() if models.used is None else chances_over_time(days, models.used, as_of, horizon),
+        shown="purchase_prob" if models.is_flat else "alive_prob",
+        horizon_days=horizon,
     )
 
 
-def _chosen(snapshot: pl.DataFrame, program: Program) -> pl.DataFrame:
+def _chosen(snapshot: pl.DataFrame, program: Program, horizon_days: int) -> pl.DataFrame:
     known = snapshot.filter(pl.col("purchase_frequency").is_not_null())
     is_rfm = "rfm_segment" in snapshot.columns
     everyone = known.select(
@@ -66,6 +82,7 @@ def _chosen(snapshot: pl.DataFrame, program: Program) -> pl.DataFrame:
         frequency="purchase_frequency",
         days_since_last=pl.col("purchase_age_days") - pl.col("purchase_recency_days"),
         alive_prob="purchase_alive_prob",
+        purchase_prob=f"purchase_prob_d{horizon_days}",
     )
 
     def away(column: str) -> pl.Expr:
@@ -79,13 +96,14 @@ def _chosen(snapshot: pl.DataFrame, program: Program) -> pl.DataFrame:
         .sort(pl.col("segment").cast(order), "away", "customer_id")
         .group_by("segment", maintain_order=True)
         .first()
-        .select("customer_id", "segment", "frequency", "days_since_last", "alive_prob")
+        .select("customer_id", "segment", "frequency", "days_since_last", "alive_prob", "purchase_prob")
     )
 
 
-def alive_over_time(days: pl.DataFrame, used: UsedModel, as_of: date) -> pl.DataFrame:
-    """p(alive) of each customer of `days` on dates from the first purchase to `as_of`: customer_id, day, alive_prob.
+def chances_over_time(days: pl.DataFrame, used: UsedModel, as_of: date, horizon_days: int) -> pl.DataFrame:
+    """What the model believed of each customer of `days` on dates from the first purchase to `as_of`.
 
+    Columns: customer_id, day, alive_prob, purchase_prob (at least one purchase within `horizon_days` of the day).
     On a date the model is told the purchase days before it, and nothing later; its parameters are those of today, and
     purchases that were taken back by today are left out all along. Dates are even steps, the purchase days themselves
     (just before the purchase counts) and the days after them.
@@ -123,7 +141,12 @@ def alive_over_time(days: pl.DataFrame, used: UsedModel, as_of: date) -> pl.Data
         )
         .sort("customer_id", "day")
     )
+    frequency = seen["frequency"].to_numpy().astype(np.float64)
     recency = (seen["last_day"] - seen["first_day"]).dt.total_days().to_numpy()
     age = (seen["day"] - seen["first_day"]).dt.total_days().to_numpy()
-    prob = used.alive(seen["frequency"].to_numpy().astype(np.float64), recency, age)
-    return seen.select("customer_id", "day", alive_prob=pl.Series(prob, dtype=pl.Float64))
+    return seen.select(
+        "customer_id",
+        "day",
+        alive_prob=pl.Series(used.alive(frequency, recency, age), dtype=pl.Float64),
+        purchase_prob=pl.Series(used.purchase(horizon_days, frequency, recency, age), dtype=pl.Float64),
+    )

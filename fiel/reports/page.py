@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from typing import Any
 
@@ -64,18 +65,25 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
 
 @cache
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.PackageLoader("fiel.reports"),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html", "j2"), default=True),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["unbroken"] = unbroken
+    return found
 
 
 def _source(name: str) -> str:
     loader: Any = _templates().loader
     return str(loader.get_source(_templates(), name)[0])
+
+
+def unbroken(text: str) -> str:
+    """`text` with no-break spaces inside amounts and percentages, so that no line ends between number and unit."""
+    return re.sub(r"(?<=[£$€]) (?=\d)|(?<=\d) (?=%)", "\u00a0", text)
 
 
 @cache

@@ -18,6 +18,7 @@ from fiel.estimators.btyd import PurchaseModel
 from fiel.features.purchase_fits import DAYS, MODELS, VALUE_MODEL, used_models
 from fiel.program import Program
 from fiel.reports.metrics import Frame
+from fiel.segments.disagreement import SAME_WITHIN
 
 Array = npt.NDArray[np.float64]
 
@@ -62,6 +63,13 @@ class UsedModel:
         units = self._units(recency_days), self._units(age_days)
         return self.model.expected_purchases(horizon_days / self.unit_days, frequency, *units)
 
+    def purchase(
+        self, horizon_days: int, frequency: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: npt.ArrayLike
+    ) -> Array:
+        """P(at least one purchase day within `horizon_days`) of histories in days."""
+        units = self._units(recency_days), self._units(age_days)
+        return self.model.purchase_prob(horizon_days / self.unit_days, frequency, *units)
+
     def _units(self, days: npt.ArrayLike) -> Array:
         return np.asarray(days, dtype=np.float64) / self.unit_days
 
@@ -71,9 +79,10 @@ class PurchaseModels:
     """The fits and what follows from them.
 
     `fits`: rows of feat_purchase_fits (empty: none was fitted yet). `used`: the model behind the features, None where
-    none could be fitted. `matrix`: frequency, recency_days, alive_prob, purchases_expected for customers of
-    `matrix_age_days`, within `horizon_days`. `alive`: low, high, customers (bins of p(alive) over the customers).
-    `hold_out`: rows of out_hold_out, empty without one.
+    none could be fitted. `matrix`: frequency, recency_days, alive_prob, purchase_prob, purchases_expected for customers
+    of `matrix_age_days`, within `horizon_days`. `alive`: low, high, customers (bins of p(alive) over the customers).
+    `alive_range`: its lowest and highest value, None without a model. `hold_out`: rows of out_hold_out, empty without
+    one.
     """
 
     fits: pl.DataFrame
@@ -84,6 +93,12 @@ class PurchaseModels:
     horizon_days: int
     alive: pl.DataFrame
     hold_out: pl.DataFrame
+    alive_range: tuple[float, float] | None = None
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether p(alive) is the same for every customer, and so says nothing of any."""
+        return self.alive_range is not None and self.alive_range[1] - self.alive_range[0] <= SAME_WITHIN
 
 
 def purchase_models(
@@ -109,6 +124,7 @@ def purchase_models(
         horizon_days=horizon,
         alive=_alive_bins(known),
         hold_out=pl.DataFrame() if hold_out is None else hold_out.sort("kind", "model", "position"),
+        alive_range=_range(known["purchase_alive_prob"].drop_nulls()),
     )
 
 
@@ -122,7 +138,8 @@ def history_matrix(used: UsedModel, age_days: int, most_purchases: int, horizon_
     """What the model believes of every history of a customer of `age_days`, one row for each frequency and recency.
 
     Columns: frequency (0 to `most_purchases`); recency_days (0 for frequency 0, else even steps up to `age_days`, no
-    history with fewer days than repeat purchases); alive_prob; purchases_expected (within `horizon_days`).
+    history with fewer days than repeat purchases); alive_prob; purchase_prob (at least one) and purchases_expected
+    within `horizon_days`.
     """
     steps = sorted({round(age_days * step / ROWS) for step in range(ROWS + 1)})
     grid = (
@@ -137,8 +154,13 @@ def history_matrix(used: UsedModel, age_days: int, most_purchases: int, horizon_
     history = grid["frequency"].to_numpy(), grid["recency_days"].to_numpy(), np.full(grid.height, float(age_days))
     return grid.with_columns(
         alive_prob=pl.Series(used.alive(*history), dtype=pl.Float64),
+        purchase_prob=pl.Series(used.purchase(horizon_days, *history), dtype=pl.Float64),
         purchases_expected=pl.Series(used.expected(horizon_days, *history), dtype=pl.Float64),
     )
+
+
+def _range(values: pl.Series) -> tuple[float, float] | None:
+    return None if values.is_empty() else (float(values.to_numpy().min()), float(values.to_numpy().max()))
 
 
 def _most(known: pl.DataFrame) -> int:

@@ -99,7 +99,7 @@ def purchase_view(
     fits = _of(purchase_fits, as_of)
     models = purchase_models(core, snapshot, fits, _of(hold_out, as_of), program, as_of) if has_models else None
     has_stake = scores is not None and scores["value_at_stake"].is_not_null().any()
-    found = _of(disagreements, as_of)
+    found = None if disagreements is None else disagreements.lazy().filter(pl.col("as_of") == as_of).collect()
     return PurchaseView(
         rfm=_rfm(snapshot, _of(segment_moves, as_of), program.rfm.window_days) if has_rfm else None,
         clusters=_clusters(snapshot, _of(segments, as_of), _of(cluster_profiles, as_of), program) if has_rfm else None,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from fiel.program import STAGES
-from fiel.segments.disagreement import alive_statement, disagreement_summary
+from fiel.segments.disagreement import VOICES, alive_statement, disagreement_summary
 from fiel.segments.rfm import SEGMENTS
 
 LISTED = 25
@@ -58,6 +58,12 @@ class Disagreement:
     asked: int
     value_at_stake: float
     caution: str = ""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Those of `VOICES` that have an opinion: without p(alive) where it is silent about everybody."""
+        heard = [name for name in VOICES if name != "is_staying_by_alive" or self.patterns[name].is_not_null().any()]
+        return tuple(heard)
 
 
 def stake(scores: pl.DataFrame, snapshot: pl.DataFrame, plan: pl.DataFrame | None) -> Stake:

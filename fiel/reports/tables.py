@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import polars as pl
@@ -30,11 +30,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to be shown: columns, rows of text, and a note (what is left out, and where it is)."""
+    """A table ready to be shown: columns, rows of text, and a note (what is left out, and where it is).
+
+    `exact` has what a cell (row, column) shows on hover: shares that are too small to be given in digits.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    exact: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 def text(value: Any) -> str:
@@ -77,7 +81,14 @@ def table(frame: pl.DataFrame, columns: Sequence[Column] | None = None, note: st
     shown = frame.select(item.name for item in chosen).head(at_most)
     rows = tuple(tuple(item.show(value) for item, value in zip(chosen, row, strict=True)) for row in shown.iter_rows())
     left_out = f"The first {fmt.whole(at_most)} of {fmt.whole(frame.height)} rows." if frame.height > at_most else ""
-    return Table(chosen, rows, " ".join(part for part in (left_out, note) if part))
+    exact = {
+        (place, at): fmt.exact_percent(value)
+        for at, item in enumerate(chosen)
+        if item.show is fmt.percent
+        for place, value in enumerate(shown[item.name])
+        if fmt.is_least(value)
+    }
+    return Table(chosen, rows, " ".join(part for part in (left_out, note) if part), exact)
 
 
 def markdown_table(frame: pl.DataFrame, columns: Sequence[Column] | None = None, at_most: int = 50) -> str:

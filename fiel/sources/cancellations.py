@@ -46,13 +46,15 @@ class _Bought:
 
 
 def match(lines: pl.DataFrame) -> pl.DataFrame:
-    """What cancelled lines took back (columns PIECES), at least one row for each of them.
+    """What cancelled lines took back (columns PIECES), at least one row for each that is not worth more than 0.
 
-    `lines` are all kept lines: event_id, line_id, customer_id, product_id, occurred_at (of the event), price, quantity,
-    amount (both negative where `is_cancellation`). The first piece of a line has its `line_id`, further ones `LINE/2`,
-    `LINE/3`. The values of a line's pieces add up to its amount; `purchase_event_id` is null where nothing matches.
+    `lines` are all kept lines: event_id, line_id, customer_id, product_id, occurred_at (of the event), price, quantity
+    (negative where `is_cancellation`), amount (quantity x price). The first piece of a line has its `line_id`, further
+    ones `LINE/2`, `LINE/3`. The values of a line's pieces add up to its amount; `purchase_event_id` is null where
+    nothing matches.
     """
-    cancelled, bought = _cancelled(lines), lines.filter(~pl.col("is_cancellation"), pl.col("quantity") > 0)
+    cancelled = _cancelled(lines)
+    bought = lines.filter(~pl.col("is_cancellation"), pl.col("quantity") > 0, pl.col("amount") >= 0)
     bought = bought.join(cancelled.select(_KEY).unique(), on=_KEY, how="semi").sort("occurred_at", "event_id", "_order")
     groups: dict[tuple[str, str], list[_Bought]] = {}
     fields = [*_KEY, "event_id", "occurred_at", _price(), "quantity", "amount"]
@@ -80,7 +82,8 @@ def unmatched(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cancelled(lines: pl.DataFrame) -> pl.DataFrame:
-    return lines.filter(pl.col("is_cancellation"))
+    """Lines of cancellations, without those at a price below 0: their amount is above 0, so they take nothing back."""
+    return lines.filter(pl.col("is_cancellation"), pl.col("amount") <= 0)
 
 
 def _price() -> pl.Expr:

@@ -37,6 +37,8 @@ COLUMNS = {
 """Our names, and how the two layouts spell them; blanks and case do not matter."""
 ENDINGS = (".csv", ".csv.gz", *PARQUET_ENDINGS, *XLSX_ENDINGS)
 _OTHER_ENCODINGS = ("cp1252", "latin-1")
+_NOTHING = ("nan", "nat", "none", "null", "na", "n/a", "<na>")
+"""How programs spell a missing id once they have made a text of it."""
 
 ROWS: dict[str, pl.DataType] = {
     "table_name": pl.String(),
@@ -112,8 +114,8 @@ def typed_rows(
     scale = pl.lit(program.value.scale).cast(DECIMAL)
     rows = rows.with_columns(
         pl.lit(table.name).alias("table_name"),
-        identifier("invoice").str.to_uppercase(),
-        identifier("customer_id"),
+        _known(identifier("invoice")).str.to_uppercase(),
+        _known(identifier("customer_id")),
         instants_of(when, table.name, "InvoiceDate", source.time_zone, source.time_format).alias("occurred_at"),
         whole("quantity").alias("_quantity"),
         decimal("price", source.decimal_mark).alias("_price"),
@@ -152,6 +154,11 @@ def _rules(is_too_large: pl.Expr, now: datetime, *, needs_customer: bool) -> lis
     ]
 
 
+def _known(text: pl.Expr) -> pl.Expr:
+    """An id, null where it is a word for nothing: else everyone without one would be the customer `nan`."""
+    return pl.when(~text.str.to_lowercase().is_in(_NOTHING)).then(text)
+
+
 def _is_typed(times: pl.Series) -> bool:
     return times.dtype.is_temporal() or times.dtype.is_numeric()
 
@@ -177,7 +184,7 @@ def _in_our_words(table: RawTable) -> RawTable:
     twice = [" and ".join(names) for names in found.values() if len(names) > 1]
     if lacking or twice:
         has = ", ".join(table.columns)[:400] or "no columns"
-        if len(table.columns) == 1:
+        if len(table.columns) == 1 and EXTRA in table.rows.columns:
             has += " (read as one single column: the separator is probably another than `,` or `;`)"
         wrong = f"column {', '.join(lacking)} is missing" if lacking else f"columns {twice[0]} mean the same: drop one"
         raise SourceError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,7 @@ LISTED = 10
 
 _BINS, _MOST_BINS = 20, 60
 _DAY_US = 86_400_000_000
+_EPOCH = date(1970, 1, 1)
 
 
 def frequent(values: pl.Series) -> str:
@@ -34,18 +35,24 @@ def shortest_and_longest(values: pl.Series) -> dict[str, Any]:
     }
 
 
-def _quartiles(values: pl.Series) -> list[Any]:
-    """Lowest, quartiles and highest, each a value that is there."""
+def _quantiles(values: pl.Series, shares: Sequence[float]) -> list[Any]:
+    """The values at these shares of the sorted ones, each a value that is there."""
     ordered = values.sort()
     last = ordered.len() - 1
-    return [ordered[round(share * last)] for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    return [ordered[round(share * last)] for share in shares]
 
 
 def number_shape(values: pl.Series) -> dict[str, Any]:
-    """Range, quartiles, outliers (none where the middle half is one value) and histogram of numbers."""
-    lowest, first, median, third, highest = _quartiles(values)
+    """Range, quartiles, outliers (not told where the middle half is one value) and histogram of numbers.
+
+    The histogram has equal bins between the fences of outliers (without a spread in the middle half: between the first
+    and the last percentile), and one bin beyond each.
+    """
+    lowest, first, median, third, highest = _quantiles(values, (0.0, 0.25, 0.5, 0.75, 1.0))
     fence_low, fence_high = first - 3 * (third - first), third + 3 * (third - first)
     outliers = int(((values < fence_low) | (values > fence_high)).sum()) if third > first else None
+    if outliers is None:
+        fence_low, fence_high = _quantiles(values, (0.01, 0.99))
     edges = _edges(values, max(lowest, fence_low), min(highest, fence_high), lowest, highest)
     return _range(lowest, first, median, third, highest) | {
         "outliers": outliers,
@@ -90,8 +97,10 @@ _MOST_DAYS = 62
 
 def date_shape(values: pl.Series) -> dict[str, Any]:
     """Range, quartiles and rows by calendar of times; days where none has a time of day."""
-    five = [datetime(1970, 1, 1) + timedelta(microseconds=us) for us in _quartiles(values.cast(pl.Int64))]  # noqa: DTZ001
-    has_time = bool((values.cast(pl.Int64) % _DAY_US != 0).any())
+    microseconds = values.cast(pl.Int64)
+    has_time = bool((microseconds % _DAY_US != 0).any())
+    epoch = datetime.combine(_EPOCH, time())
+    five = [epoch + timedelta(microseconds=us) for us in _quantiles(microseconds, (0.0, 0.25, 0.5, 0.75, 1.0))]
     spelled = [stamp.isoformat(" ", "seconds") if has_time else stamp.date().isoformat() for stamp in five]
     return _range(*spelled) | {"histogram": json.dumps(_by_calendar(values))}
 
@@ -101,7 +110,7 @@ def _by_calendar(values: pl.Series) -> list[list[Any]]:
     days = values.dt.date().cast(pl.Int64)
     first, last = int(days.min()), int(days.max())  # type: ignore[arg-type]
     if last - first < _MOST_DAYS:
-        return _bins(days - first, last - first + 1, lambda place: date(1970, 1, 1) + timedelta(days=first + place))
+        return _bins(days - first, last - first + 1, lambda place: _EPOCH + timedelta(days=first + place))
     months = values.dt.year().cast(pl.Int64) * 12 + values.dt.month().cast(pl.Int64) - 1
     start, end = int(months.min()), int(months.max())  # type: ignore[arg-type]
     unit = next(unit for unit in _MONTHS if end // unit - start // unit < _MOST_BINS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from fiel.errors import SourceError
 from fiel.sources.reading import ROW, RawTable
 
 XLSX_ENDINGS = (".xlsx",)
+
+# It warns of columns without a value that they become text, which is what we want of them.
+logging.getLogger("fastexcel.types.dtype").setLevel(logging.ERROR)
 
 
 def read_xlsx(path: Path, is_time: Callable[[str], bool]) -> list[RawTable]:
@@ -37,7 +41,7 @@ def read_xlsx(path: Path, is_time: Callable[[str], bool]) -> list[RawTable]:
 
 
 def _sheet(workbook: fastexcel.ExcelReader, sheet: str, file: str, is_time: Callable[[str], bool]) -> RawTable:
-    names = [column.name for column in workbook.load_sheet(sheet, n_rows=1).available_columns()]
+    names = [column.name for column in workbook.load_sheet(sheet, n_rows=1, dtypes="string").available_columns()]
     as_text: dict[str | int, fastexcel.DType] = {
         place: "string" for place, name in enumerate(names) if not is_time(name)
     }

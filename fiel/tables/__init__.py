@@ -166,7 +166,7 @@ def known_at(table: str, column: str) -> KnownAt:
     rule = (declared.metadata or {}).get("known_at") if declared is not None else _known_by_pattern(table, column)
     if rule is None:
         raise SchemaError(f"{table}.{column} declares no known-at rule (fiel/tables/): say when its values were known")
-    return rule  # type: ignore[no-any-return]
+    return rule
 
 
 def _known_by_pattern(table: str, column: str) -> KnownAt | None:

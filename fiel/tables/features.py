@@ -85,8 +85,8 @@ class Calendar(dy.Schema):
 class Rfm(_Feature):
     """Recency, frequency, monetary value (DOMAIN.md section 5). Purchases that were taken back before as_of are none.
 
-    Scores are 1 + the number of the 20/40/60/80 % cuts (over the customers of the as_of) strictly below the value, so
-    that equal customers have equal scores; days since the last purchase count reversed.
+    Scores are 1 + the number of the 20/40/60/80 % cuts over the customers with a purchase in the window, strictly below
+    the value, so that equal customers have equal scores; days since the last purchase count reversed; the others: 1.
     """
 
     days_since_last = whole("as_of - last purchase day; empty without one.", "derived", "days", nullable=True, min=1)

@@ -23,6 +23,7 @@ from tests.conftest import ROOT
 
 AS_OF = date(2025, 4, 1)
 SHOP_DAYS, SHOP_CUSTOMERS = 330, 20
+GIFT_DAYS = 200
 QUICK = {"search_trials": 0, "iterations": 20, "cohorts": 7, "threads": 1, "folds": 2}
 MLFLOW_ADDRESSES = {
     "experiments": "artifact_location",
@@ -33,13 +34,15 @@ MLFLOW_ADDRESSES = {
 
 
 class World:
-    """Two programs in one lake: `teomewhy` with a champion and a paid cycle, and `shop`, an event table, ingested."""
+    """Three programs in one lake: `teomewhy` with a champion and a paid cycle; `shop`, an event table, and `gifts`, a
+    purchase log, ingested."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         simulate(root / "source", customers=500, end=AS_OF - timedelta(days=1), layout="csv")
         simulate(root / "database", customers=20, end=AS_OF - timedelta(days=1), layout="sqlite")
         _write_shop(root / "shop")
+        _write_gifts(root / "gifts")
         _write_programs(root / "programs")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FIEL_LAKE", str(root / "lake"))
@@ -48,6 +51,7 @@ class World:
             shutil.copy(root / "lake.state" / "store.db", root / "lake.state" / "unpaid.db")
             assert fiel("run reward --as-of latest", patch) == 0
             assert fiel(f"run ingest --program shop --source {root / 'shop'}", patch) == 0
+            assert fiel(f"run ingest --program gifts --source {root / 'gifts'}", patch) == 0
 
 
 class Place:
@@ -55,12 +59,12 @@ class Place:
 
     def __init__(self, world: World, root: Path, patch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
         self.root, self.patch, self.request = root, patch, request
-        for name in ("source", "shop", "programs", "lake", "lake.state"):
+        for name in ("source", "shop", "gifts", "programs", "lake", "lake.state"):
             shutil.copytree(world.root / name, root / name)
         self.database_folder = world.root / "database"
         self.lake, self.state, self.programs = root / "lake", root / "lake.state", root / "programs"
-        self.source, self.shop = root / "source", root / "shop"
-        self.addresses = {"root": str(root), "source": str(self.source), "shop": str(self.shop)}
+        self.source = root / "source"
+        self.addresses = {"root": str(root)} | {name: str(root / name) for name in ("source", "shop", "gifts")}
         with closing(sqlite3.connect(self.state / "mlflow.db")) as database, database:
             for table, column in MLFLOW_ADDRESSES.items():
                 moved = f"UPDATE {table} SET {column} = REPLACE({column}, ?, ?)"
@@ -94,13 +98,13 @@ class Place:
         self.request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard)))
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
 
-    def events(self) -> pl.DataFrame:
+    def events(self, program: str) -> pl.DataFrame:
         """The program's events as they are in force."""
-        return Lake(str(self.lake), "teomewhy").read("core_events")
+        return Lake(str(self.lake), program).read("core_events")
 
-    def rejected(self) -> dict[str, int]:
+    def rejected(self, program: str) -> dict[str, int]:
         """Rows that are set aside, by `table: rule`."""
-        rows = Lake(str(self.lake), "teomewhy").read("core_rejected").group_by("table_name", "rule").len()
+        rows = Lake(str(self.lake), program).read("core_rejected").group_by("table_name", "rule").len()
         return {f"{table}: {rule}": number for table, rule, number in rows.iter_rows()}
 
 
@@ -166,7 +170,14 @@ def _write_programs(folder: Path) -> None:
         },
         "training": QUICK,
     }
-    for program in (content, shop):
+    gifts = {
+        "name": "gifts",
+        "title": "A gift shop",
+        "source": {"format": "online_retail", "clock": "data"},
+        "value": {"unit": "GBP", "scale": 100},
+        "training": QUICK,
+    }
+    for program in (content, shop, gifts):
         text = yaml.safe_dump(program, allow_unicode=True)
         (folder / f"{program['name']}.yaml").write_text(text, encoding="utf-8")
 
@@ -178,3 +189,14 @@ def _write_shop(folder: Path) -> None:
     days = [first + timedelta(days=n) for n in range(SHOP_DAYS)]
     rows = [f"c{customer},{day:%Y-%m-%d %H:%M:%S},2.50" for day in days for customer in range(SHOP_CUSTOMERS)]
     (folder / "sales.csv").write_text("\n".join(["client,bought_at,price", *rows]) + "\n", encoding="utf-8")
+
+
+def _write_gifts(folder: Path) -> None:
+    """A purchase log in the layout of Online Retail, dates with the month first: an invoice a day, one cancelled."""
+    folder.mkdir()
+    first = datetime(2010, 12, 1, 8, 26)
+    days = [first + timedelta(days=n) for n in range(GIFT_DAYS)]
+    rows = [f"{536365 + n},71053,MUG,6,{day:%m/%d/%Y %H:%M},2.55,{17850 + n % 9},UK" for n, day in enumerate(days)]
+    rows.append("C536400,71053,MUG,-2,12/20/2010 9:00,2.55,17850,UK")
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    (folder / "sales.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")

@@ -111,6 +111,14 @@ def test_without_a_value_there_is_no_score(values: list[int | None]) -> None:
     assert frame.with_columns(score=score(pl.col("value")))["score"].to_list() == values
 
 
+def test_the_long_gone_take_no_part_in_the_cuts_and_a_first_purchase_stays_new() -> None:
+    gone = {f"gone{n}": {20 + n: 500} for n in range(10)}
+    bought = {"first": {AS_OF + 99: 10}, "often": {AS_OF + 20 * n: 10 for n in range(5)}, "once": {200: 10}}
+    found = rows(rfm(gone | bought, as_of=AS_OF + 100), "r_score", "f_score", "rfm_segment")
+    assert found["first"] == (5, 1, "new")
+    assert {found[name] for name in gone} == {(1, 1, "lost")}
+
+
 def test_every_customer_with_an_active_day_has_a_row_in_the_declared_form() -> None:
     core, dates = random_shop(3), [on(100), on(300)]
     for as_of, frame in build_group(core, GROUPS["rfm"], dates, RETAIL):

@@ -54,3 +54,10 @@ def test_inputs_are_ranked_and_life_to_date_columns_never_warn() -> None:
     assert dict(zip(found["feature"], found["warns"], strict=True)) == {
         "active_days_d28": True, "age_days": False, "stage": False, "hours_d7": False,
     }  # fmt: skip
+
+
+def test_columns_of_a_customers_whole_purchase_history_never_warn() -> None:
+    names = ["purchase_age_days", "purchase_recency_days", "purchase_frequency", "purchase_mean_value"]
+    train = pl.DataFrame({name: np.arange(200.0) for name in [*names, "purchase_prob_d90"]})
+    found = psi_inputs(train, train.with_columns(pl.all() + 500), train.columns, 0.25)
+    assert found.filter("warns")["feature"].to_list() == ["purchase_prob_d90"]

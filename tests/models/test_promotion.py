@@ -15,7 +15,7 @@ from fiel.models.decision import Decision
 from fiel.models.loaded import LoadedModel
 from fiel.models.promotion import champions, promote, rollback
 from fiel.models.registry import CHALLENGER, CHAMPION, Registry, VersionInfo
-from fiel.models.settlement import Settlement, settle
+from fiel.models.settlement import Settlement, retold, settle
 from fiel.settings import Settings
 from fiel.store import PromotionRow, Store
 from tests.models import worlds
@@ -43,16 +43,22 @@ class World:
         return self.registry.log_training(worlds.training(fingerprint=name, **fields))  # type: ignore[arg-type]
 
     def settle(self, challenger: VersionInfo, without: tuple[str, ...] = (), **fields: object) -> Settlement:
-        rows = pl.concat([worlds.rows(as_of_dates=worlds.TRAINED, seed=2), worlds.rows()])
         return settle(
             self.registry,
             self.ledger,
             challenger.version,
-            rows.drop("label", *without).with_columns(in_population=pl.lit(True)),
-            rows.select("customer_id", "as_of", "label"),
+            *self.cohorts(*without),
             worlds.program(),
             **{"by": "test", "at": AT, **fields},  # type: ignore[arg-type]
         )
+
+    def retold(self, settled: Settlement) -> Settlement:
+        return retold(self.registry, self.ledger, settled, *self.cohorts(), worlds.program())
+
+    def cohorts(self, *without: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        rows = pl.concat([worlds.rows(as_of_dates=worlds.TRAINED, seed=2), worlds.rows()])
+        snapshots = rows.drop("label", *without).with_columns(in_population=pl.lit(True))
+        return snapshots, rows.select("customer_id", "as_of", "label")
 
     def crown(self, info: VersionInfo) -> None:
         """Make a version champion, as if it had been compared."""
@@ -102,6 +108,25 @@ def test_settling_again_changes_nothing(promoted: World) -> None:
     again = promoted.settle(promoted.log("a"))
     assert again.decision.reason.startswith("Version 1 is the champion already: Version 1, a new recipe, replaces")
     assert (promoted.ledger.promotions("teomewhy"), promoted.registry.versions()) == before
+
+
+def test_a_promotion_can_be_told_again_as_it_was_decided(world: World) -> None:
+    """A run that died before it told of its promotion settles again and finds the challenger champion already."""
+    first = world.settle(world.log("a"))
+    again = world.settle(world.log("a"))
+    assert again.decision.gates == ()
+    told = world.retold(again)
+    assert told.decision == first.decision
+    assert told.applied == first.applied
+    assert told.evidence.rows.equals(first.evidence.rows)
+
+
+def test_only_the_champions_promotion_is_told_again(promoted: World) -> None:
+    settled = promoted.settle(promoted.log("b"))
+    assert promoted.retold(settled) is settled
+    promoted.rollback()
+    settled = promoted.settle(promoted.log("a"))
+    assert promoted.retold(settled) is settled
 
 
 def test_an_identical_model_is_not_promoted(promoted: World) -> None:

@@ -15,7 +15,8 @@ from fiel.models.phrases import PHRASES, phrase_of, sentences
 from fiel.models.reasons import REASONS, reasons, topics_of
 from fiel.models.recipe import Recipe
 from fiel.models.stage_rule import StageRule
-from fiel.program import Program
+from fiel.program import Program, load_program
+from fiel.settings import Settings
 from tests.models import worlds
 from tests.models.snapshots import columns_of, made_up_labels, made_up_snapshot
 
@@ -60,6 +61,24 @@ def test_values_are_shown_in_the_programs_unit() -> None:
     cents = Program.model_validate({**PROGRAM.model_dump(), "value": {"unit": "GBP", "scale": 100}})
     found = sentences("value_earned_d28", pl.Series([12_345]), pl.Series([True]), cents)
     assert found.to_list() == ["having bought for 123.45 GBP in the last 28 days raises it"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "sentence"),
+    [
+        ("days_since_last", 1, "1 day since the last purchase raises it"),
+        ("days_since_last", None, "having no purchase that was not taken back raises it"),
+        ("rfm_segment", "cannot_lose", "belonging to the segment cannot lose raises it"),
+        ("revenue_net_d365", -500, "a net -5 GBP of purchases in the last 365 days raises it"),
+        ("purchase_alive_prob", 0.77, "a chance of 77 % to be still a customer (purchase model) raises it"),
+        ("purchase_prob_d90", 0.5, "a chance of 50 % of a purchase within the next 90 days (purchase model) raises it"),
+        ("purchases_expected_d30", 1.23, "an expectation of 1.2 purchase days within the next 30 days raises it"),
+        ("lifetime_value_d365", None, "no purchase model raises it"),
+    ],
+)
+def test_purchases_are_said_in_words_of_a_shop(column: str, value: object, sentence: str) -> None:
+    shop = load_program("retail", Settings())
+    assert sentences(column, pl.Series([value]), pl.Series([True]), shop).to_list() == [sentence]
 
 
 def test_every_column_that_a_model_may_use_has_a_phrase() -> None:
@@ -130,6 +149,14 @@ def test_the_stage_rule_says_what_became_of_the_stage() -> None:
         "the stage is new to the rule: 25% of all customers were fiel 28 days later",
     ]
     assert told["reason_2"].null_count() == 2
+
+
+@pytest.mark.parametrize(("kind", "then"), [("active", "were active within"), ("purchase", "bought within")])
+def test_the_stage_rule_names_the_outcome_of_the_target(kind: str, then: str) -> None:
+    program = PROGRAM.model_copy(update={"target": PROGRAM.target.model_copy(update={"kind": kind})})
+    rule = StageRule({"fiel": 0.5}, {"fiel": 10}, 0.25)
+    told = reasons(pl.DataFrame({"stage": ["fiel"]}), LoadedModel("1", "stage_rule", "d", rule, ("stage",)), program)
+    assert told["reason_1"].item() == f"the stage is fiel: 50% of such customers {then} 28 days"
 
 
 def test_no_rows_have_no_reasons() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from fiel.errors import NoChampionError, ProgramError, SchemaError
+from fiel.lake import Lake
 from fiel.models.artifact import Training
 from fiel.models.baselines import in_population
 from fiel.models.loaded import LoadedModel
@@ -19,8 +21,10 @@ from fiel.models.settlement import Settlement, settle
 from fiel.models.stage_rule import StageRule
 from fiel.program import Program
 from fiel.settings import Settings
+from fiel.status import program_status
 from fiel.store import Store
 from fiel.tables import TABLES
+from fiel.vacuum import named_versions
 from tests.models import worlds
 
 AT = datetime(2025, 10, 1, 6, tzinfo=UTC)
@@ -158,3 +162,20 @@ def test_the_stage_rule_of_a_target_knows_its_population_only(main: Registry, le
     assert "curioso" not in found.evidence.rows["stage"].unique().to_list()
     first = registry.load(ledger.promotions("teomewhy.soon")[0].to_version)
     assert "curioso" not in first.model.probs
+
+
+def test_what_a_further_targets_model_was_made_from_is_not_vacuumed(main: Registry, tmp_path: Path) -> None:
+    main.of_every_target()["soon"].log_training(worlds.training(fingerprint="a"))
+    named = named_versions(Lake(str(tmp_path / "lake"), "teomewhy"), main)
+    assert (named["feat_snapshot"], named["core_events"]) == ({3}, {2})
+
+
+def test_the_status_tells_every_targets_champion(main: Registry, ledger: Store, tmp_path: Path) -> None:
+    settled(main.of_every_target()["soon"], ledger, worlds.training(fingerprint="a"))
+    status = program_status(Lake(str(tmp_path / "lake"), "teomewhy"), ledger, main, main.program)
+    assert status.models is not None
+    assert status.models.champion is None
+    assert list(status.more_models) == ["soon"]
+    champion = status.more_models["soon"].champion
+    assert champion is not None
+    assert champion.version == "1"

@@ -328,7 +328,8 @@ def make_shop_report(customers: int = 700, **changes: object) -> ReportData:
     days = make_purchase_days(customers, AS_OF - timedelta(days=1))
     known = make_customers(days["customer_id"].unique().sort().to_list())
     returns = make_returns(days)
-    core = Core.of({"customer_days": days, "customers": known, "returns": returns}, AS_OF - timedelta(days=1))
+    tables_in = {"customer_days": days, "customers": known, "returns": returns, **make_intake(days.height)}
+    core = Core.of(tables_in, AS_OF - timedelta(days=1))
     earlier = AS_OF - timedelta(days=28)
     (_, before), (_, tables) = build_snapshots(core, [earlier, AS_OF], program)
     snapshot, rfm = tables["feat_snapshot"], tables["feat_rfm"]
@@ -366,6 +367,23 @@ def make_shop_report(customers: int = 700, **changes: object) -> ReportData:
         "disagreements": disagreements(snapshot, scores, program),
     }
     return collect(**(given | changes))  # type: ignore[arg-type]
+
+
+def make_intake(rows: int) -> dict[str, pl.DataFrame]:
+    """A profile of one column, and where the rows went: a few set aside, the others kept."""
+    column = dict.fromkeys(TABLES["core_profile"].declared) | {
+        "table_name": "sales", "column": "Quantity", "position": 1, "kind": "number", "rows": rows + 5,
+        "duplicate_rows": 0, "missing": 0, "distinct": 3, "lowest": "1", "highest": "3",
+    }  # fmt: skip
+    steps = [
+        ("sales", 1, "read", None, "everything that was there", True, rows + 5, 1_000),
+        ("sales", 2, "set_aside", "zero_price", "rows with unit price 0", True, 5, 0),
+        ("sales", 3, "kept", None, "what is left", True, rows, 1_000),
+    ]
+    return {
+        "profile": pl.DataFrame([column], schema=TABLES["core_profile"].declared),
+        "intake": pl.DataFrame(steps, schema=TABLES["core_intake"].declared, orient="row"),
+    }
 
 
 def make_returns(days: pl.DataFrame) -> pl.DataFrame:

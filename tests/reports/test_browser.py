@@ -95,6 +95,28 @@ def test_it_draws_every_chart_quietly_from_the_file_alone(visit: Visit, file: Pa
     assert page.locator("#figure-dropping svg").get_by_text("2025-03-02").count() == 1
 
 
+@pytest.mark.parametrize(
+    "visit",
+    [
+        {"viewport": {"width": 1200, "height": 900}, "color_scheme": "dark"},
+        {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
+    ],
+    indirect=True,
+    ids=["dark", "phone"],
+)
+def test_the_pages_of_a_shop_are_drawn_quietly_too(visit: Visit, shop: ReportData, tmp_path: Path) -> None:
+    path = tmp_path / "shop.html"
+    path.write_text(render_report(shop), encoding="utf-8")
+    visit.open(path)
+    page = visit.page
+    assert visit.complaints == []
+    assert visit.asked == [path.as_uri()]
+    assert page.locator(".chart svg").count() == page.locator(".chart").count() >= 40
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert page.locator("#figure-rfm-grid svg").get_by_text("Cannot lose").count() >= 2
+    assert page.locator("#figure-histories .mark-area path").count() == 6
+
+
 @pytest.mark.parametrize("visit", [{"color_scheme": "light"}], indirect=True)
 def test_it_follows_a_change_to_dark_and_back(visit: Visit, file: Path) -> None:
     visit.open(file)

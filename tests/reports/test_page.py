@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 
-from fiel.program import Economics, LifeCycle, Target, Value
+from fiel.program import Economics, LifeCycle, Purchases, Target, Value
 from fiel.reports import cards
 from fiel.reports.cards import SourceCard
 from fiel.reports.data import ReportData
-from fiel.reports.page import render_report
+from fiel.reports.page import render_report, unbroken
 from fiel.reports.sections.wording import stage_meanings
-from tests.reports.conftest import AS_OF, FIRST_DAY, make_card, make_program, make_report
+from tests.reports.conftest import AS_OF, FIRST_DAY, make_card, make_program, make_report, make_shop, make_shop_report
 
 
 class Page(HTMLParser):
@@ -214,7 +214,7 @@ def test_rows_left_out_on_purpose_are_said_even_where_none_is_broken(report: Rep
     source = SourceCard("files=1", AS_OF - timedelta(days=1), FIRST_DAY, counts=counts)
     text = Page(render_report(replace(report, source=source))).text
     assert "250 (missing customer) rows, 25 % of the 1,000 read" in text
-    assert "No row of this source version broke a rule." in text
+    assert "No row of this source version was rejected" in text
 
 
 def test_promised_stands_beside_what_came_true(report: ReportData) -> None:
@@ -262,6 +262,114 @@ class TestWhatTheModelCannotShow:
         assert "judged on 2 cohorts (2024-11-01 to 2024-12-01)" in text
         assert "One cohort judges it" not in text
         assert "no season is seen twice" not in text
+
+
+class TestAShop:
+    @pytest.fixture(scope="class")
+    def html(self, shop: ReportData) -> str:
+        return render_report(shop)
+
+    @pytest.fixture(scope="class")
+    def page(self, html: str) -> Page:
+        return Page(html)
+
+    def test_has_the_pages_of_purchases_among_the_answers(self, page: Page) -> None:
+        assert page.headings[1:] == [
+            "What changed since 2025-02-22",
+            "Who is leaving",
+            "What is at stake, and with whom",
+            "What we propose to pay, and why it should work",
+            "Who our customers are",
+            "How often they buy, and who is still there",
+            "Key figures",
+            "The model",
+            "The data",
+            "The data, as they came",
+        ]
+
+    def test_the_same_data_give_the_same_bytes(self, html: str) -> None:
+        assert render_report(make_shop_report()) == html
+
+    def test_counts_on_the_page_are_those_of_the_data(self, page: Page, shop: ReportData) -> None:
+        view = shop.purchases
+        assert view is not None
+        assert view.stake is not None
+        assert view.rfm is not None
+        assert view.disagreement is not None
+        assert f"£ {round(view.stake.total / 100):,} are at stake with {view.stake.customers} customers" in page.text
+        assert f"brought £ {round(view.rfm.revenue_net / 100):,} of net revenue in the last 365 days" in page.text
+        assert f"disagree on {view.disagreement.customers} customers of {view.disagreement.asked}" in page.text
+
+    def test_speaks_of_buying(self, page: Page) -> None:
+        assert "chance to buy again" in page.text
+        assert "not to buy again before 30 May 2025" in page.text
+        assert "chance to be active" not in page.text
+
+    def test_says_which_model_is_used_and_which_is_not_identified(self, page: Page) -> None:
+        assert "These data do not identify the drop-out part of" in page.text
+        assert "The pooled model is in use, because" in page.text
+        assert "p(alive) should rank nobody here" in page.text
+
+    def test_says_what_decides_the_amounts(self, page: Page) -> None:
+        assert "What is at stake with a customer within 90 days decides the amount" in page.text
+        assert "The plan by value at stake" in page.text
+        assert "Set incentive.value_buckets in the program file" in page.text
+
+    def test_cohorts_take_the_place_of_retention_by_active_days(self, page: Page) -> None:
+        assert "Who buys again, by month of the first purchase" in page.text
+        assert "Retention by month of the first active day" not in page.text
+
+    def test_every_figure_names_its_date(self, html: str) -> None:
+        subtitles = re.findall(r'<figcaption><h3>.*?</h3><p class="subtitle">(.*?)</p>', html)
+        assert len(subtitles) >= 40
+        undated = [text for text in subtitles if "as of 2025-03-01" not in text and " read" not in text]
+        assert undated == []
+
+    def test_without_its_tables_says_what_to_run(self) -> None:
+        bare = make_shop_report(
+            150, scores=None, plan=None, model=None, segments=None, cluster_profiles=None, segment_moves=None,
+            purchase_fits=None, hold_out=None, disagreements=None,
+        )  # fmt: skip
+        text = Page(render_report(bare)).text
+        assert "fiel run segments --program made_up_shop --as-of 2025-03-01" in text
+        assert "fiel run features --program made_up_shop --as-of 2025-03-01" in text
+        assert "are at stake" not in text
+
+    def test_a_p_alive_that_is_the_same_for_everybody_is_said_and_not_drawn(self, shop: ReportData) -> None:
+        view = shop.purchases
+        assert view is not None
+        assert view.models is not None
+        assert view.histories is not None
+        flat = replace(
+            view,
+            models=replace(view.models, alive_range=(1.0, 1.0)),
+            histories=replace(view.histories, lines=pl.DataFrame()),
+        )
+        html = render_report(replace(shop, purchases=flat))
+        assert "gives everybody the same p(alive), 1" in Page(html).text
+        assert "p(alive) should rank nobody here" not in Page(html).text
+        assert 'id="figure-alive"' not in html
+        assert 'id="figure-histories"' in html
+
+    def test_says_where_nobody_is_disagreed_on(self, shop: ReportData) -> None:
+        view = shop.purchases
+        assert view is not None
+        assert view.disagreement is not None
+        top = view.disagreement.top.clear()
+        text = Page(render_report(make_shop_report(150, disagreements=top))).text
+        assert "Stage, p(alive) and classifier agree on every customer." in text
+
+    def test_without_a_usable_model_says_so(self) -> None:
+        program = make_shop(purchases=Purchases(min_repeaters=5_000))
+        text = Page(render_report(make_shop_report(150, program=program))).text
+        assert "No purchase model could be fitted: its features are empty." in text
+        assert "not fitted:" in text
+
+
+@pytest.mark.parametrize("text", ["£ 1,554, 22.2 % of it", "R$ 5"])
+def test_no_line_ends_between_a_number_and_its_unit(text: str) -> None:
+    assert re.search(r"[£$] | %", unbroken(text)) is None
+    assert unbroken(text).replace("\u00a0", " ") == text
 
 
 def test_a_shop_is_told_in_its_own_words() -> None:

@@ -2,7 +2,7 @@ from datetime import date
 
 import polars as pl
 
-from fiel.program import Incentive, ScoreBucket, Value
+from fiel.program import Incentive, ScoreBucket, Value, ValueBucket
 from fiel.reports import cards, plans
 from fiel.reports.cards import MoneyCard
 
@@ -72,3 +72,23 @@ def test_a_cycle_does_not_stand_beside_itself_once_it_is_applied() -> None:
     )
     names = plans.amounts(PLAN, INCENTIVE, MoneyCard(cycles=cycles), date(2025, 1, 8))["name"].to_list()
     assert names[-1] == "granted in the cycle of 2025-01-01"
+
+
+def test_by_value_at_stake_the_buckets_are_amounts_of_money() -> None:
+    policy = Incentive(
+        by="value_at_stake",
+        value_buckets=(
+            ValueBucket(from_value=1_000, to_value=5_000, product="one", points=1),
+            ValueBucket(from_value=5_000, product="five", points=5),
+        ),
+    )
+    plan = PLAN.with_columns(
+        value_at_stake=pl.Series([9_000.0, 5_000.0, 4_999.0, 999.0, None]),
+        points=pl.Series([5, 5, 1, 0, 0]),
+    )
+    assert plans.by_bucket(plan, policy, Value(unit="GBP", scale=100)).rows() == [
+        ("from £ 50: +£ 5", "grant", 1, 5),
+        ("from £ 50: +£ 5", "held_out", 1, 0),
+        ("£ 10 to £ 50: +£ 1", "excluded", 1, 0),
+        ("no bucket", "excluded", 1, 0),
+    ]

@@ -6,6 +6,7 @@ import pytest
 
 from fiel.program import STAGES
 from fiel.reports import theme
+from fiel.reports.charts.base import VIRIDIS_DARK_TO
 from fiel.reports.theme import MODES, STAGE_COLOURS, TOKENS, contrast
 
 GROUNDS = ("paper", "panel")
@@ -20,6 +21,19 @@ def test_text_stands_out_from_its_ground(mode: theme.Mode, ground: str, token: s
 @pytest.mark.parametrize(("mode", "ground", "stage"), product(MODES, GROUNDS, STAGES))
 def test_marks_of_a_stage_stand_out_from_their_ground(mode: theme.Mode, ground: str, stage: str) -> None:
     assert contrast(STAGE_COLOURS[stage].of(mode), TOKENS[ground].of(mode)) >= theme.MARK_CONTRAST
+
+
+VIRIDIS = (
+    "#440154", "#482475", "#414487", "#355F8D", "#2A788E", "#21918C", "#22A884", "#44BF70", "#7AD151", "#BDDF26",
+    "#FDE725",
+)  # fmt: skip
+"""The scale at 0, .1 … 1, as published with it."""
+
+
+@pytest.mark.parametrize(("step", "ground"), enumerate(VIRIDIS))
+def test_numbers_stand_out_from_every_colour_of_a_heatmap(step: int, ground: str) -> None:
+    text = "#000000" if step / 10 > VIRIDIS_DARK_TO else "#FFFFFF"
+    assert contrast(text, ground) >= theme.TEXT_CONTRAST
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def test_every_drift_gives_the_same_core_tables(
     summary = place.land(place.write(**drift))
     assert summary.rejected_by_rule == {}
     for name, frame in without_versions(place).items():
-        assert frame.equals(plain[name]), name
+        if name != "core_profile":  # it shows the files as they are spelled
+            assert frame.equals(plain[name]), name
 
 
 def test_days_are_cut_in_the_programs_zone(plain: dict[str, pl.DataFrame]) -> None:

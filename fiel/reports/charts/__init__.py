@@ -6,6 +6,7 @@ from fiel.reports.charts.cohorts_money import cohort_retention, cohort_revenue
 from fiel.reports.charts.model import gains_by_decile, model_comparison, reliability, slices
 from fiel.reports.charts.people import value_scatter
 from fiel.reports.charts.purchases import (
+    Measure,
     alive_distribution,
     customer_histories,
     history_matrix,
@@ -43,6 +44,7 @@ __all__ = [
     "NO_PURCHASE_YET",
     "SEGMENT_TITLES",
     "About",
+    "Measure",
     "active_customers",
     "alive_distribution",
     "auc_by_cohort",

@@ -8,7 +8,18 @@ import altair as alt
 import polars as pl
 
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, time_x, tip
+from fiel.reports.charts.base import (
+    About,
+    Chart,
+    as_text,
+    finished,
+    ground,
+    label,
+    layered,
+    text_on_viridis,
+    time_x,
+    tip,
+)
 from fiel.reports.metrics import ReturnCurve
 from fiel.reports.theme import SEQUENTIAL, light
 
@@ -105,7 +116,7 @@ def retention_heatmap(retention: pl.DataFrame, about: About) -> Chart:
     )
     numbers = base.mark_text(fontSize=12).encode(
         text="number:Q",
-        color=alt.condition(f"datum.share > {0.6 * ceiling:.4f}", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("share", ceiling),
     )
     shown = rows["row"].n_unique()
     first = rows.filter(pl.col("month") == 1)

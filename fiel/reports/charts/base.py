@@ -74,3 +74,13 @@ def ground(chart: alt.Chart, text: Any, **mark: Any) -> alt.Chart:
     """The same text as a broad stroke of the ground's colour, to be drawn below a label that crosses other marks."""
     paper = light("paper")
     return label(chart, text, **{**mark, "color": paper, "stroke": paper, "strokeWidth": 5, "strokeJoin": "round"})
+
+
+VIRIDIS_DARK_TO = 0.44
+"""Share of a viridis scale up to which white text stands out from its colours; black does above (a test holds it)."""
+
+
+def text_on_viridis(field: str, top: float, *, is_sqrt: bool = False) -> Any:
+    """The colour of text on a cell that is coloured by `field`, from 0 to `top` (its square root where so scaled)."""
+    share = VIRIDIS_DARK_TO**2 if is_sqrt else VIRIDIS_DARK_TO
+    return alt.condition(f"datum.{field} > {share * top:.6g}", alt.value("black"), alt.value("white"))

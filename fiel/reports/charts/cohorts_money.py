@@ -7,7 +7,7 @@ import polars as pl
 
 from fiel.program import Value
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, finished, layered, tip
+from fiel.reports.charts.base import About, Chart, finished, layered, text_on_viridis, tip
 from fiel.reports.theme import SEQUENTIAL
 
 
@@ -90,6 +90,6 @@ def _heatmap(months: pl.DataFrame, legend: str, digits: str, tips: list[alt.Tool
     )
     numbers = base.mark_text(fontSize=12).encode(
         text=alt.Text("shown:Q", format=",.0f"),
-        color=alt.condition(f"datum.measure > {0.6 * top:.4f}", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("measure", top),
     )
     return layered(cells, numbers)

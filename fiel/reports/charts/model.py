@@ -145,18 +145,15 @@ def reliability(frame: pl.DataFrame, about: About, target: str, model: str = "ca
     point = base.mark_point(size=80, opacity=1).encode(alt.Y("observed_rate:Q"))
     ideal = alt.Chart(pl.DataFrame({"at": [0.0, most]})).encode(alt.X("at:Q"), alt.Y("at:Q"))
     line = ideal.mark_line(strokeDash=[4, 3], strokeWidth=1, color=light("muted"))
-    corner = alt.Chart(pl.DataFrame({"at": [0.9 * most], "words": ["perfect"]}))
-    name = label(
-        corner.encode(alt.X("at:Q"), alt.Y("at:Q")), "words:N", align="right", dx=-8, dy=-6, color=light("muted")
-    )
     who = BASELINES.get(model, "classifier")
     inside = rows.filter(pl.col("mean_prob").is_between("observed_low", "observed_high")).height
-    drawn = [line, name, *_grey(others, domain), rule, point]
+    drawn = [line, *_grey(others, domain), rule, point]
     return finished(
         layered(*drawn),
         "Reliability of the scores",
         about.subtitle(
-            f"observed share {target} against the mean score of the {who}, out of time", int(rows["rows"].sum())
+            f"observed share {target} against the mean score of the {who}, out of time; dashed: perfect",
+            int(rows["rows"].sum()),
         ),
         f"In {inside} of {rows.height} bins the interval of the observed share holds the mean score.",
         300,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Literal, cast
+from datetime import date, timedelta
+from typing import Literal
 
 import altair as alt
 import polars as pl
@@ -19,18 +19,21 @@ MODEL_TOKENS = {"bg_nbd": "warning", "mbg_nbd": "accent", "pooled": "reborn"}
 _DASHES = {"bg_nbd": [2, 3], "mbg_nbd": [7, 3], "pooled": [9, 3, 2, 3]}
 _SHAPES = {"bg_nbd": "triangle-up", "mbg_nbd": "circle", "pooled": "diamond"}
 
-_MATRICES = {
+Measure = Literal["alive_prob", "purchase_prob", "purchases_expected"]
+
+_MATRICES: dict[Measure, tuple[str, str, str]] = {
     "alive_prob": ("p(alive) by history", "p(alive)", ".2f"),
+    "purchase_prob": ("Chance of a purchase by history", "P(at least one purchase)", ".2f"),
     "purchases_expected": ("Expected purchase days by history", "expected purchase days", ".2f"),
 }
 
 
-def history_matrix(models: PurchaseModels, measure: Literal["alive_prob", "purchases_expected"], about: About) -> Chart:
+def history_matrix(models: PurchaseModels, measure: Measure, about: About) -> Chart:
     """What the used model believes of every history: `measure` by frequency and recency, at one age."""
     assert models.used is not None
     heading, name, digits = _MATRICES[measure]
     rows = models.matrix.select("frequency", "recency_days", measure=pl.col(measure).round(4))
-    top = 1.0 if measure == "alive_prob" else max(float(rows["measure"].max() or 0), 1e-9)  # type: ignore[arg-type]
+    top = 1.0 if measure != "purchases_expected" else max(float(rows["measure"].max() or 0), 1e-9)  # type: ignore[arg-type]
     within = "" if measure == "alive_prob" else f" within {models.horizon_days} days"
     steps = rows["recency_days"].unique().sort(descending=True).to_list()
     cells = (
@@ -59,6 +62,14 @@ def history_matrix(models: PurchaseModels, measure: Literal["alive_prob", "purch
     often: int = rows["frequency"].max()  # type: ignore[assignment]
     faithful = rows.filter(pl.col("frequency") == often).sort("recency_days")
     lately, long_ago = faithful.tail(1)["measure"].item(), faithful.head(1)["measure"].item()
+    early = fmt.whole(faithful.head(1)["recency_days"].item())
+    who = "who bought just now" if lately != long_ago else "whoever made them, however long ago the last one was"
+    others = ""
+    if lately != long_ago:
+        others = (
+            f", and {fmt.ratio(long_ago)} to who made them all within {early} days of the first and has stayed away "
+            "since"
+        )
     return finished(
         layered(cells),
         heading,
@@ -66,9 +77,7 @@ def history_matrix(models: PurchaseModels, measure: Literal["alive_prob", "purch
             f"{name}{within} by {models.used.title} for a customer of {fmt.whole(models.matrix_age_days)} days",
             models.customers,
         ),
-        f"With {often} repeat purchase days the model gives {fmt.ratio(lately)} to who bought just now, and "
-        f"{fmt.ratio(long_ago)} to who made them all within {fmt.whole(faithful.head(1)['recency_days'].item())} days "
-        "of the first and has stayed away since.",
+        f"With {often} repeat purchase days the model gives {fmt.ratio(lately)} to {who}{others}.",
         340,
     )
 
@@ -96,26 +105,28 @@ def alive_distribution(models: PurchaseModels, about: About) -> Chart:
     )
 
 
-def _models_of(rows: pl.DataFrame) -> list[str]:
-    present = set(rows["model"])
-    return [name for name in MODEL_TOKENS if name in present]
-
-
-def _expected(rows: pl.DataFrame, models: list[str], field: str) -> alt.Chart:
-    """The dashed lines of what the models expected."""
-    titles = [TITLES[name] for name in models]
-    scale = alt.Scale(domain=titles, range=[light(MODEL_TOKENS[name]) for name in models])
-    dashes = alt.Scale(domain=titles, range=[_DASHES[name] for name in models])
-    return cast(
-        "alt.Chart",
-        alt.Chart(rows)
-        .mark_line()
-        .encode(
-            y=f"{field}:Q",
-            color=alt.Color("title:N", scale=scale, legend=alt.Legend(title="expected (dashed)", columns=3)),
-            strokeDash=alt.StrokeDash("title:N", scale=dashes),
+def _lines(rows: pl.DataFrame, x: alt.X, what: str, tips: list[alt.Tooltip]) -> list[alt.Chart]:
+    """Lines by `x` of what came (solid) and what each model expected (dashed); `rows`: title, actual, expected."""
+    models = [TITLES[name] for name in MODEL_TOKENS if TITLES[name] in set(rows["title"])]
+    names = ["actual", *models]
+    tokens = ["ink", *(token for name, token in MODEL_TOKENS.items() if TITLES[name] in models)]
+    dashes = [[1, 0], *(dash for name, dash in _DASHES.items() if TITLES[name] in models)]
+    shapes = ["square", *(shape for name, shape in _SHAPES.items() if TITLES[name] in models)]
+    came = rows.filter(pl.col("title") == models[0]).with_columns(title=pl.lit("actual"), shown=pl.col("actual"))
+    drawn = pl.concat([rows.with_columns(shown=pl.col("expected")), came])
+    base = alt.Chart(drawn).encode(
+        x,
+        alt.Y("shown:Q", title=what),
+        color=alt.Color(
+            "title:N",
+            scale=alt.Scale(domain=names, range=[light(token) for token in tokens]),
+            legend=alt.Legend(title=None, columns=2),
         ),
+        tooltip=tips,
     )
+    line = base.mark_line().encode(strokeDash=alt.StrokeDash("title:N", scale=alt.Scale(domain=names, range=dashes)))
+    shape = alt.Shape("title:N", scale=alt.Scale(domain=names, range=shapes))
+    return [line, base.mark_point(size=44, opacity=1).encode(shape=shape)]
 
 
 def hold_out_by_frequency(hold_out: pl.DataFrame, about: About) -> Chart:
@@ -123,7 +134,7 @@ def hold_out_by_frequency(hold_out: pl.DataFrame, about: About) -> Chart:
     rows = hold_out.filter(pl.col("kind") == "frequency").with_columns(
         pl.col("actual", "expected").round(4), title=pl.col("model").replace(TITLES)
     )
-    models = _models_of(rows)
+    first = rows["model"].item(0)
     order = rows.sort("position")["bucket"].unique(maintain_order=True).to_list()
     x = alt.X(
         "bucket:O", sort=order, title="repeat purchase days in the calibration period", axis=alt.Axis(labelAngle=0)
@@ -131,32 +142,16 @@ def hold_out_by_frequency(hold_out: pl.DataFrame, about: About) -> Chart:
     tips = [
         tip("bucket", "calibration frequency"),
         tip("customers", "customers", ",d"),
-        tip("title", "model"),
+        tip("title", "line"),
         tip("actual", "actual", ".2f"),
         tip("expected", "expected", ".2f"),
     ]
-    actual = alt.Chart(rows.filter(pl.col("model") == models[0])).encode(
-        x, alt.Y("actual:Q", title="mean repeat purchase days in the hold-out"), tooltip=tips
-    )
-    expected = _expected(rows, models, "expected").encode(x, tooltip=tips)
-    shapes = alt.Scale(domain=[TITLES[name] for name in models], range=[_SHAPES[name] for name in models])
-    marks = expected.mark_point(size=50, opacity=1).encode(
-        shape=alt.Shape("title:N", scale=shapes), strokeDash=alt.StrokeDash()
-    )
-    end = rows.filter(pl.col("model") == models[0]).sort("position").tail(1)
-    name = alt.Chart(end).encode(x, y="actual:Q")
-    customers = int(rows.filter(pl.col("model") == models[0])["customers"].sum())
+    drawn = rows.select("bucket", "customers", "title", "actual", "expected")
+    customers = int(rows.filter(pl.col("model") == first)["customers"].sum())
     once = rows.filter(pl.col("position") == rows["position"].min())
     said = fmt.listed([f"{fmt.ratio(row['expected'])} by {row['title']}" for row in once.to_dicts()])
     return finished(
-        layered(
-            expected,
-            marks,
-            actual.mark_line(color=light("ink")),
-            actual.mark_point(color=light("ink"), size=50, opacity=1, shape="square"),
-            ground(name, alt.value("actual"), align="right", dx=-8, dy=-12),
-            label(name, alt.value("actual"), align="right", dx=-8, dy=-12),
-        ),
+        layered(*_lines(drawn, x, "mean repeat purchase days in the hold-out", tips)),
         "Actual and expected repeat purchases by frequency",
         about.subtitle("mean repeat purchase days in the hold-out; actual solid, expected dashed", customers),
         f"Customers with calibration frequency {once['bucket'].item(0)} made {fmt.ratio(once['actual'].item(0))} "
@@ -179,32 +174,23 @@ def tracking(hold_out: pl.DataFrame, about: About, *, cumulative: bool) -> Chart
         .select("model", "title", "week", "actual", "expected", "calibrated_until", "position")
         .sort("model", "week")
     )
-    models = _models_of(rows)
     until: date = rows["calibrated_until"].item(0)
+    if not cumulative:  # a week that as_of cuts short would look like a fall
+        rows = rows.filter(pl.col("week") + timedelta(days=7) <= about.as_of)
     what = "repeat purchases so far" if cumulative else "repeat purchases in the week"
     tips = [
         tip("week_text", "week from"),
-        tip("title", "model"),
+        tip("title", "line"),
         tip("actual", "actual", ",.0f"),
         tip("expected", "expected", ",.1f"),
     ]
     x = time_x("week")
-    drawn = rows.drop("calibrated_until", "calibrated_until_text", "model", "position")
-    actual = alt.Chart(drawn.filter(pl.col("title") == TITLES[models[0]])).encode(
-        x, alt.Y("actual:Q", title=what), tooltip=tips
-    )
+    line = _lines(rows.select("title", "week", "week_text", "actual", "expected"), x, what, tips)[0]
     begin = alt.Chart(as_text(pl.DataFrame({"week": [until]}))).encode(x=x)
-    last = rows.sort("week").tail(len(models))
-    name = alt.Chart(last.head(1).select("week", "actual")).encode(x="week:T", y="actual:Q")
+    last = rows.filter(pl.col("week") == pl.col("week").max())
     said = fmt.listed([f"{fmt.whole(row['expected'])} by {row['title']}" for row in last.to_dicts()])
     return finished(
-        layered(
-            begin.mark_rule(color=light("muted"), strokeDash=[4, 3]),
-            _expected(drawn, models, "expected").encode(x, tooltip=tips),
-            actual.mark_line(color=light("ink")),
-            ground(name, alt.value("actual"), align="right", dx=-4, dy=-14),
-            label(name, alt.value("actual"), align="right", dx=-4, dy=-14),
-        ),
+        layered(begin.mark_rule(color=light("muted"), strokeDash=[4, 3]), line),
         f"Tracking: {'repeat purchases so far' if cumulative else 'repeat purchases a week'}",
         about.subtitle(f"{what}; actual solid, expected dashed; rule: the hold-out begins on {fmt.day(until)}"),
         f"{'By' if cumulative else 'In'} the week of {last['week_text'].item(0)} there were "
@@ -218,13 +204,13 @@ _LANE = 72
 
 
 def customer_histories(found: Histories, about: About, model: str) -> Chart:
-    """Purchase days (marks) of typical customers, one lane each, and p(alive) as time passed (the filled line)."""
+    """Purchase days (marks) of typical customers, one lane each, and their chance as time passed (the filled line)."""
     lanes = found.customers.with_row_index("place").with_columns(
         base=(found.customers.height - 1 - pl.col("place").cast(pl.Int64)).cast(pl.Float64)
     )
     where = lanes.select("customer_id", "base", "segment")
     days = as_text(found.days.join(where, on="customer_id", maintain_order="left")).with_columns(
-        low=pl.col("base"), high=pl.col("base") + 0.1
+        low=pl.col("base"), high=pl.col("base") + (0.12 if found.lines.height else 0.5)
     )
     names = pl.DataFrame(
         {
@@ -232,7 +218,7 @@ def customer_histories(found: Histories, about: About, model: str) -> Chart:
             "words": [
                 f"{title_of(row['segment'])}: "
                 + f"{fmt.counted(row['frequency'] + 1, 'purchase day')}, the last {row['days_since_last']} days ago"
-                + ("" if row["alive_prob"] is None else f", p(alive) {fmt.ratio(round(row['alive_prob'], 2))}")
+                + ("" if found.lines.is_empty() else f", {found.chance} {fmt.ratio(round(row[found.shown], 2))}")
                 for row in lanes.to_dicts()
             ],
         }
@@ -256,23 +242,20 @@ def customer_histories(found: Histories, about: About, model: str) -> Chart:
     layers = [rules]
     if found.lines.height:
         line = as_text(found.lines.join(where, on="customer_id", maintain_order="left")).with_columns(
-            top=(pl.col("base") + 0.66 * pl.col("alive_prob")).round(3), alive_prob=pl.col("alive_prob").round(3)
+            top=(pl.col("base") + 0.66 * pl.col(found.shown)).round(3), chance=pl.col(found.shown).round(3)
         )
-        curve = alt.Chart(line.select("day", "day_text", "segment", "base", "top", "alive_prob")).encode(
+        curve = alt.Chart(line.select("day", "day_text", "segment", "base", "top", "chance")).encode(
             time_x("day"),
-            alt.Y("base:Q", scale=y, axis=None),
-            y2="top:Q",
+            alt.Y("top:Q", scale=y, axis=None, stack=None),
             detail="segment:N",
-            tooltip=[tip("day_text", "as of"), tip("segment", "segment"), tip("alive_prob", "p(alive)", ".2f")],
+            tooltip=[tip("day_text", "as of"), tip("segment", "segment"), tip("chance", found.chance, ".2f")],
         )
         layers += [
-            curve.mark_area(opacity=0.25, color=light("accent")),
-            curve.encode(alt.Y("top:Q", scale=y, axis=None), y2=alt.Y2()).mark_line(
-                strokeWidth=1.5, color=light("accent")
-            ),
+            curve.mark_area(opacity=0.2, color=light("accent")).encode(y2="base:Q"),
+            curve.mark_line(strokeWidth=1.5, color=light("accent")),
         ]
     said = fmt.listed([words.split(":", 1)[0] for words in names["words"]])
-    by = f"; blue: p(alive) by {model}, 0 at the line, 1 at two thirds of the lane" if found.lines.height else ""
+    by = f"; blue: {found.chance} by {model}, 0 at the line, 1 at two thirds of the lane" if found.lines.height else ""
     return finished(
         layered(*layers, marks, ground(named, "words:N", dx=0), label(named, "words:N", dx=0)),
         "Histories of typical customers",

@@ -12,8 +12,8 @@ from fiel.reports.theme import DECISION_COLOURS, light
 DECISION_WORDS = {"grant": "granted", "held_out": "held out", "excluded": "excluded"}
 
 
-def plan_by_bucket(buckets: pl.DataFrame, about: About, unit: str) -> Chart:
-    """Customers of the plan by bucket and decision; `buckets` as made by `plans.by_bucket`."""
+def plan_by_bucket(buckets: pl.DataFrame, about: About, unit: str, *, by_value: bool = False) -> Chart:
+    """Customers of the plan by bucket and decision; `buckets` as made by `plans.by_bucket`, of scores or of values."""
     names = list(DECISION_WORDS.values())
     rows = buckets.with_columns(
         decision=pl.col("decision").replace_strict(DECISION_WORDS),
@@ -43,8 +43,10 @@ def plan_by_bucket(buckets: pl.DataFrame, about: About, unit: str) -> Chart:
     paid = buckets.filter(pl.col("decision") == "grant")
     return finished(
         layered(bars),
-        "The plan by score bucket",
-        about.subtitle("scored customers by bucket and decision", int(buckets["customers"].sum())),
+        f"The plan by {'value at stake' if by_value else 'score bucket'}",
+        about.subtitle(
+            f"{'' if by_value else 'scored '}customers by bucket and decision", int(buckets["customers"].sum())
+        ),
         f"{fmt.counted(int(paid['customers'].sum()), 'customer')} in the plan for "
         f"{fmt.units(int(paid['points'].sum()), unit)}.",
         32 * len(order),

@@ -9,7 +9,7 @@ import polars as pl
 
 from fiel.program import Value
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, finished, label, layered, tip
+from fiel.reports.charts.base import About, Chart, finished, label, layered, text_on_viridis, tip
 from fiel.reports.purchases import ClustersView, RfmView
 from fiel.reports.theme import SEQUENTIAL, light
 from fiel.segments.rfm import GRID
@@ -28,9 +28,6 @@ CLUSTER_SHAPES = (
 
 NO_PURCHASE_YET = "No purchase yet"
 """Where customers come from who had no segment then."""
-
-_DARK_TO = 0.6
-"""Share of a viridis scale above which its colours are light enough for black text."""
 
 
 def title_of(segment: str) -> str:
@@ -77,7 +74,7 @@ def rfm_grid(view: RfmView, about: About, unit: Value, money: str) -> Chart:
     )
     words = base.mark_text(lineBreak="\n", lineHeight=16, dy=-16).encode(
         text="words:N",
-        color=alt.condition(f"datum.amount > {_DARK_TO**2 * most:.2f}", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("amount", most, is_sqrt=True),
     )
     best = view.segments.sort("revenue_net", descending=True).row(0, named=True)
     return finished(
@@ -98,8 +95,9 @@ def segment_shares(view: RfmView, about: About, money: str) -> Chart:
             view.segments.select("title", "customers", kind=pl.lit(kinds[0]), share=pl.col("share")),
             view.segments.select("title", "customers", kind=pl.lit(kinds[1]), share=pl.col("revenue_share")),
         ]
-    ).with_columns(pl.col("share").round(4))
-    rows = rows.with_columns(words=pl.Series([fmt.percent(share) for share in rows["share"]], dtype=pl.String))
+    )
+    words = pl.Series([fmt.percent(share) for share in rows["share"]], dtype=pl.String)
+    rows = rows.with_columns(pl.col("share").round(4), words=words)
     order = view.segments["title"].to_list()
     low, high = (float(rows["share"].fill_null(0).to_numpy().min()), float(rows["share"].fill_null(0).to_numpy().max()))
     base = alt.Chart(rows).encode(
@@ -130,15 +128,28 @@ def segment_moves(view: RfmView, about: About, before: str) -> Chart:
     """What became of each segment since `before`: % of those who were in it, best to worst."""
     sizes = view.moves.group_by("from_segment").agg(then=pl.col("customers").sum())
     rows = view.moves.join(sizes, on="from_segment", maintain_order="left").with_columns(
-        row=pl.col("from_segment").replace_strict(SEGMENT_TITLES, default=NO_PURCHASE_YET),
+        row=pl.format(
+            "{} (n = {})",
+            pl.col("from_segment").replace_strict(SEGMENT_TITLES, default=NO_PURCHASE_YET),
+            pl.col("then"),
+        ),
         column=pl.col("to_segment").replace_strict(SEGMENT_TITLES, default=pl.col("to_segment")),
         number=(100 * pl.col("share")).round(0),
         share=pl.col("share").round(4),
     )
-    names = [*TITLES_IN_ORDER, NO_PURCHASE_YET]
     base = alt.Chart(rows).encode(
-        alt.X("column:N", sort=names, title="segment now", axis=alt.Axis(labelAngle=-35, labelOverlap=False)),
-        alt.Y("row:N", sort=names, title=f"segment on {before}", axis=alt.Axis(labelLimit=160)),
+        alt.X(
+            "column:N",
+            sort=list(TITLES_IN_ORDER),
+            title="segment now",
+            axis=alt.Axis(labelAngle=-35, labelOverlap=False),
+        ),
+        alt.Y(
+            "row:N",
+            sort=rows["row"].unique(maintain_order=True).to_list(),
+            title=f"segment on {before}",
+            axis=alt.Axis(labelLimit=220),
+        ),
         tooltip=[
             tip("row", "from"),
             tip("column", "to"),
@@ -156,7 +167,7 @@ def segment_moves(view: RfmView, about: About, before: str) -> Chart:
     )
     numbers = base.mark_text().encode(
         text=alt.Text("number:Q", format=".0f"),
-        color=alt.condition(f"datum.share > {_DARK_TO}", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("share", 1),
     )
     total = int(view.moves["customers"].sum())
     stayed = int(view.moves.filter(pl.col("from_segment") == pl.col("to_segment"))["customers"].sum())
@@ -192,6 +203,7 @@ def cluster_scatter(view: ClustersView, about: About, unit: Value, money: str) -
     top = float(rows["amount"].max() or 1)  # type: ignore[arg-type]
     above = rows.filter(pl.col("amount") > 0)["amount"]
     constant = max(float(above.quantile(0.1) or 1) / 2, 1e-3) if len(above) else 1.0
+    floor = min(float(rows["amount"].min() or 0), 0.0)  # type: ignore[arg-type]
     ticks = [0.0, *(10.0**power for power in range(-2, 13) if constant <= 10.0**power <= 1.2 * top)]
     points = (
         alt.Chart(rows)
@@ -199,20 +211,20 @@ def cluster_scatter(view: ClustersView, about: About, unit: Value, money: str) -
         .encode(
             alt.X(
                 "days_since_last:Q",
-                title="days since the last purchase (logarithmic scale)",
+                title="days since the last purchase (log scale)",
                 scale=alt.Scale(type="log", nice=False),
                 axis=alt.Axis(values=[1, 3, 10, 30, 100, 300, 1_000, 3_000], format=",d"),
             ),
             alt.Y(
                 "amount:Q",
-                title=f"{money}, {unit.unit} (logarithmic scale)",
-                scale=alt.Scale(type="symlog", constant=constant),
+                title=f"{money}, {unit.unit} (log scale)",
+                scale=alt.Scale(type="symlog", constant=constant, domain=[floor, 1.1 * top], nice=False),
                 axis=alt.Axis(values=ticks, format=",~r", grid=True),
             ),
             color=alt.Color(
                 "cluster:N",
                 scale=alt.Scale(domain=names, range=[light(name) for name in _cycled(CLUSTER_TOKENS, len(names))]),
-                legend=alt.Legend(title=None, columns=1 if len(names) < 4 else 2, labelLimit=320),
+                legend=alt.Legend(title=None, columns=1, labelLimit=320),
             ),
             shape=alt.Shape("cluster:N", scale=alt.Scale(domain=names, range=_cycled(CLUSTER_SHAPES, len(names)))),
             tooltip=[
@@ -269,7 +281,7 @@ def cluster_segments(view: ClustersView, about: About) -> Chart:
     )
     numbers = base.mark_text().encode(
         text=alt.Text("number:Q", format=".0f"),
-        color=alt.condition(f"datum.share > {_DARK_TO}", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("share", 1),
     )
     most = rows.sort("share", descending=True).row(0, named=True)
     return finished(

@@ -7,7 +7,7 @@ import polars as pl
 
 from fiel.program import STAGES
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, as_text, finished, label, layered, time_x, tip
+from fiel.reports.charts.base import About, Chart, as_text, finished, label, layered, text_on_viridis, time_x, tip
 from fiel.reports.metrics import LEAVING
 from fiel.reports.theme import DIVERGING, SEQUENTIAL, light, stage_scale
 
@@ -153,7 +153,7 @@ def transition_matrix(transitions: pl.DataFrame, about: About, days: int) -> Cha
     )
     numbers = base.mark_text().encode(
         text=alt.Text("number:Q", format=".0f"),
-        color=alt.condition("datum.share > 0.6", alt.value("black"), alt.value("white")),
+        color=text_on_viridis("share", 1),
     )
     loyal = transitions.filter(pl.col("from_stage") == "fiel").sort("customers", descending=True)
     said = fmt.listed([f"{fmt.percent(r['share'])} {r['to_stage']}" for r in loyal.head(3).to_dicts()])

@@ -9,7 +9,7 @@ import polars as pl
 
 from fiel.program import Value
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, finished, label, layered, tip
+from fiel.reports.charts.base import About, Chart, finished, ground, label, layered, tip
 from fiel.reports.stake import Disagreement, Stake
 from fiel.reports.theme import DECISION_COLOURS, STAGE_COLOURS, light
 from fiel.segments.disagreement import VOICES
@@ -18,17 +18,17 @@ from fiel.segments.disagreement import VOICES
 def _amount_bars(
     rows: pl.DataFrame, order: list[str], unit: Value, colours: Mapping[str, str] | None = None, room: float = 2.4
 ) -> alt.LayerChart:
-    """Bars of money with their share and their customers as labels; `rows`: name, amount, share, customers."""
-    words = [
-        f"{fmt.units(row['amount'], unit.unit)} ({fmt.percent(row['share'])}), {fmt.whole(row['customers'])}"
-        for row in rows.to_dicts()
-    ]
+    """Bars of money with their share as labels; `rows`: name (a `|` in it ends a line), amount, share, customers.
+
+    `room` is the axis over the longest bar: what is left for the labels on a phone.
+    """
+    words = [f"{fmt.units(row['amount'], unit.unit)} ({fmt.percent(row['share'])})" for row in rows.to_dicts()]
     rows = rows.with_columns(
         pl.col("amount").round(0), pl.col("share").round(4), words=pl.Series(words, dtype=pl.String)
     )
     most = room * float(rows["amount"].max() or 1)  # type: ignore[arg-type]
     base = alt.Chart(rows).encode(
-        alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=180)),
+        alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=180, labelExpr="split(datum.label, '|')")),
         alt.X("amount:Q", title=None, axis=None, scale=alt.Scale(domain=[0, most or 1])),
         tooltip=[
             tip("name", "group"),
@@ -61,7 +61,7 @@ def stake_by_segment(found: Stake, about: About, unit: Value, titles: Mapping[st
     return finished(
         _amount_bars(rows, rows["name"].to_list(), unit),
         "Value at stake by segment",
-        about.subtitle(f"{unit.unit}, share of all and customers, segments best to worst", found.customers),
+        about.subtitle(f"{unit.unit} and share of all, segments best to worst", found.customers),
         f"{most['name']} hold the most: {fmt.units(most['amount'], unit.unit)}, {fmt.percent(most['share'])}.",
         28 * rows.height,
     )
@@ -75,7 +75,7 @@ def stake_by_stage(found: Stake, about: About, unit: Value) -> Chart:
     return finished(
         _amount_bars(rows, rows["name"].to_list(), unit, colours),
         "Value at stake by stage",
-        about.subtitle(f"{unit.unit}, share of all and customers", found.customers),
+        about.subtitle(f"{unit.unit} and share of all", found.customers),
         f"Those who are {most['name']} hold the most: {fmt.units(most['amount'], unit.unit)}, "
         f"{fmt.percent(most['share'])}.",
         28 * rows.height,
@@ -90,7 +90,7 @@ def stake_covered(found: Stake, about: About, unit: Value, names: Mapping[str, s
     return finished(
         _amount_bars(rows, rows["name"].to_list(), unit, colours),
         "What the plan covers",
-        about.subtitle(f"value at stake in {unit.unit}, share of all and customers", int(rows["customers"].sum())),
+        about.subtitle(f"value at stake in {unit.unit} and share of all", int(rows["customers"].sum())),
         f"Value at stake by decision: {said}.",
         32 * rows.height,
     )
@@ -110,13 +110,15 @@ def stake_concentration(found: Stake, about: About) -> Chart:
     )
     even = alt.Chart(pl.DataFrame({"at": [0.0, 1.0]})).encode(x="at:Q", y="at:Q")
     tenth = found.held_by(0.1)
+    words = f"a tenth holds {fmt.percent(tenth)}"
     mark = alt.Chart(pl.DataFrame({"x": [0.1], "y": [round(tenth, 4)]})).encode(x="x:Q", y="y:Q")
     return finished(
         layered(
             even.mark_line(strokeDash=[4, 3], strokeWidth=1, color=light("muted")),
             base.mark_line(),
             mark.mark_point(size=80, color=light("ink"), opacity=1),
-            label(mark, alt.value(f"a tenth holds {fmt.percent(tenth)}"), dx=10, dy=10),
+            ground(mark, alt.value(words), dx=10, dy=12),
+            label(mark, alt.value(words), dx=10, dy=12),
         ),
         "How concentrated it is",
         about.subtitle("share of the value at stake; dashed: everyone the same", found.customers),
@@ -126,6 +128,10 @@ def stake_concentration(found: Stake, about: About) -> Chart:
     )
 
 
+VOICE_WORDS = dict(zip(VOICES, ("stage", "p(alive)", "classifier"), strict=True))
+"""The three as people call them."""
+
+
 def voice(says: bool | None) -> str:
     """What one of the three says."""
     return "silent" if says is None else "stays" if says else "leaves"
@@ -133,23 +139,22 @@ def voice(says: bool | None) -> str:
 
 def disagreement_patterns(found: Disagreement, about: About, unit: Value) -> Chart:
     """Money at stake and customers of each way in which stage, p(alive) and classifier differ."""
-    total = found.value_at_stake or 1.0
+    patterns = found.patterns.to_dicts()
+    said = [" / ".join(voice(row[name]) for name in found.voices) for row in patterns]
+    who = [VOICE_WORDS[name] for name in found.voices]
+    names = [f"{words}|{fmt.counted(row['customers'], 'customer')}" for words, row in zip(said, patterns, strict=True)]
     rows = found.patterns.select(
         "customers",
-        name=pl.Series(
-            [" / ".join(voice(row[name]) for name in VOICES) for row in found.patterns.to_dicts()], dtype=pl.String
-        ),
-        amount=pl.col("value_at_stake") / unit.scale,
-        share=pl.col("value_at_stake") / total,
-    ).with_columns(pl.col("amount", "share").fill_null(0.0))
+        name=pl.Series(names, dtype=pl.String),
+        amount=pl.col("value_at_stake").fill_null(0.0) / unit.scale,
+        share=pl.col("value_at_stake").fill_null(0.0) / (found.value_at_stake or 1.0),
+    )
     most = rows.row(0, named=True)
     return finished(
-        _amount_bars(rows, rows["name"].to_list(), unit),
-        "Where stage, p(alive) and classifier disagree",
-        about.subtitle(
-            f"stage / p(alive) / classifier; value at stake in {unit.unit}, its share, customers", found.customers
-        ),
-        f"The most money lies where they say {most['name']}: {fmt.units(most['amount'], unit.unit)}, "
+        _amount_bars(rows, names, unit, room=3.4),
+        f"Where {fmt.listed(who)} disagree",
+        about.subtitle(f"{' / '.join(who)}; value at stake in {unit.unit} and its share", found.customers),
+        f"The most money lies where they say {said[0]}: {fmt.units(most['amount'], unit.unit)}, "
         f"{fmt.counted(most['customers'], 'customer')}.",
-        32 * rows.height,
+        44 * rows.height,
     )

@@ -10,6 +10,7 @@ import polars as pl
 from fiel.reports import format as fmt
 from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, time_x, tip
 from fiel.reports.charts.model import BASELINES
+from fiel.reports.labels import feature_label
 from fiel.reports.theme import light
 
 
@@ -31,7 +32,8 @@ def auc_by_cohort(cohorts: pl.DataFrame, about: About) -> Chart:
         tip("target_rate", "target rate", ".1%"),
         tip("is_break", "outcome meets a planned break"),
     ]
-    y = alt.Y("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(zero=False))
+    # The padding keeps the names of the grey lines off the axis of time.
+    y = alt.Y("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(zero=False, padding=24))
     splits = alt.Shape(
         "split:N",
         scale=alt.Scale(domain=["train", "valid", "oot"], range=["triangle-up", "square", "circle"]),
@@ -78,19 +80,20 @@ def importances(frame: pl.DataFrame, about: About, at_most: int = 15) -> Chart:
     top = frame.sort(["mean_abs_shap", "feature"], descending=[True, False]).head(at_most)
     rows = top.with_columns(
         pl.col("mean_abs_shap").round(4),
+        label=pl.Series([feature_label(name) for name in top["feature"]], dtype=pl.String),
         words=pl.Series([fmt.ratio(number) for number in top["mean_abs_shap"]], dtype=pl.String),
     )
     most = 1.6 * float(rows["mean_abs_shap"].max() or 1)  # type: ignore[arg-type]
     base = alt.Chart(rows).encode(
-        alt.Y("feature:N", sort=rows["feature"].to_list(), title=None, axis=alt.Axis(labelLimit=220)),
+        alt.Y("label:N", sort=rows["label"].to_list(), title=None, axis=alt.Axis(labelLimit=220)),
         alt.X("mean_abs_shap:Q", title=None, axis=None, scale=alt.Scale(domain=[0, most])),
-        tooltip=[tip("feature", "feature"), tip("mean_abs_shap", "mean |SHAP|", ".4f")],
+        tooltip=[tip("label", "feature"), tip("feature", "column"), tip("mean_abs_shap", "mean |SHAP|", ".4f")],
     )
     return finished(
         layered(base.mark_bar(), label(base, "words:N")),
         "What the model looks at",
         about.subtitle(f"mean absolute SHAP value in log odds, the first {rows.height} features"),
-        f"The features that move the score most: {fmt.listed(rows['feature'].head(3).to_list())}.",
+        f"The features that move the score most: {fmt.listed(rows['label'].head(3).to_list())}.",
         24 * rows.height,
     )
 
@@ -100,7 +103,11 @@ def profit_curve(profit: pl.DataFrame, about: About, currency: str, threshold: f
     rows = profit.with_columns(pl.col("profit", "low", "high").round(0))
     unit = fmt.money(0, currency).replace(" 0", "")
     base = alt.Chart(rows).encode(
-        alt.X("threshold:Q", title="treat from this probability", axis=alt.Axis(format=".0%")),
+        alt.X(
+            "threshold:Q",
+            title="treat from this probability",
+            axis=alt.Axis(format=".0%", tickCount=8, tickMinStep=0.01),
+        ),
         tooltip=[
             tip("threshold", "treat from", ".1%"),
             tip("treated", "treated", ",d"),

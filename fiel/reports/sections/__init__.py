@@ -7,6 +7,7 @@ from fiel.reports.sections.figures import key_figures
 from fiel.reports.sections.grades import grades
 from fiel.reports.sections.model import model
 from fiel.reports.sections.now import changes, leaving
+from fiel.reports.sections.profile import profile_section
 from fiel.reports.sections.purchases import purchases
 from fiel.reports.sections.rewards import rewards
 from fiel.reports.sections.segments import segments
@@ -19,12 +20,14 @@ __all__ = ["Section", "sections"]
 def sections(data: ReportData) -> tuple[Section, ...]:
     """All sections, the answers first: changes, leaving, stake, rewards; then who, how often, and what it rests on.
 
-    Those of segments, purchases and value at stake are left out for a program without these groups. An undated program
-    has whom it pays to treat instead of everything that needs events.
+    Those of segments, purchases and value at stake are left out for a program without these groups, the profile of
+    the data where the source version was ingested without one. An undated program has whom it pays to treat instead of
+    everything that needs events.
     """
+    profile = profile_section(data.profile, data.intake, data.program) if data.profile.height else None
     if data.program.is_table:
-        undated = (grades(data), rewards(data), model(data), source(data))
-        return tuple(spoken(section, data.program) for section in undated)
+        undated = (grades(data), rewards(data), model(data), source(data), profile)
+        return tuple(spoken(section, data.program) for section in undated if section is not None)
     asked = (
         changes(data),
         leaving(data),
@@ -35,5 +38,6 @@ def sections(data: ReportData) -> tuple[Section, ...]:
         key_figures(data),
         model(data),
         source(data),
+        profile,
     )
     return tuple(section for section in asked if section is not None)

@@ -87,20 +87,7 @@ def _moves(data: ReportData) -> Table:
 
 
 def _coming_back(data: ReportData) -> list[Block]:
-    blocks: list[Block] = []
-    later = data.retention.filter(pl.col("month") > 0)
-    if later.height:
-        wide = (
-            data.retention.with_columns(joined=pl.col("join_month").dt.to_string("%Y-%m"))
-            .pivot("month", index=["joined", "customers"], values="share")
-            .sort("joined")
-        )
-        months = [name for name in wide.columns if name not in ("joined", "customers", "0")]
-        columns = [column("joined"), number("customers"), *(number(name, show=fmt.percent) for name in months)]
-        shown = table(wide, columns, "Share of those who joined in the month, by months since; complete months only.")
-        blocks.append(figure("retention", charts.retention_heatmap(data.retention, about(data)), shown, wide=True))
-    else:
-        blocks.append(Empty("Retention needs two complete calendar months before this date."))
+    blocks = _retention(data)
     if data.returns.customers:
         marks = data.returns.curve.filter(pl.col("gap_days").is_in(_GAP_DAYS))
         shown = table(
@@ -124,6 +111,23 @@ def _coming_back(data: ReportData) -> list[Block]:
     else:
         blocks.append(Empty("The return curve needs customers with two active days."))
     return blocks
+
+
+def _retention(data: ReportData) -> list[Block]:
+    """Retention by active days; nothing where the cohorts of the first purchase show it with their revenue."""
+    if data.purchases is not None and data.purchases.cohort_months.filter(pl.col("month") > 0).height:
+        return []
+    if data.retention.filter(pl.col("month") > 0).is_empty():
+        return [Empty("Retention needs two complete calendar months before this date.")]
+    wide = (
+        data.retention.with_columns(joined=pl.col("join_month").dt.to_string("%Y-%m"))
+        .pivot("month", index=["joined", "customers"], values="share")
+        .sort("joined")
+    )
+    months = [name for name in wide.columns if name not in ("joined", "customers", "0")]
+    columns = [column("joined"), number("customers"), *(number(name, show=fmt.percent) for name in months)]
+    shown = table(wide, columns, "Share of those who joined in the month, by months since; complete months only.")
+    return [figure("retention", charts.retention_heatmap(data.retention, about(data)), shown, wide=True)]
 
 
 def _value(data: ReportData) -> list[Block]:
@@ -170,9 +174,9 @@ def _ranking(data: ReportData) -> list[Block]:
     words = words_of(data)
     columns = [
         number("rank", "place"),
-        column("customer_id", "customer", kind="id"),
         number("prob", words.chance, fmt.percent),
         column("stage", kind="stage"),
+        column("customer_id", "customer", kind="id"),
         column("value_cluster", "value cluster"),
         column("next_stage", "falls into", kind="stage"),
         column("next_stage_date", "on", fmt.day),

@@ -164,14 +164,14 @@ def leaving(data: ReportData) -> Section:
     blocks.append(figure("dropping", charts.dropping_timeline(data.dropping_by_day, about(data)), table(by_day)))
     scored = data.dropping["prob"].is_not_null().any()
     columns: list[Column] = [
-        column("customer_id", "customer", kind="id"),
         column("stage", "stage now", kind="stage"),
         column("next_stage", "falls into", kind="stage"),
         column("next_stage_date", "on", fmt.day),
+        column("customer_id", "customer", kind="id"),
         column("stage_after_visit", "if they come back", kind="stage"),
     ]
     if scored:
-        columns.insert(1, number("prob", words_of(data).chance, fmt.percent))
+        columns.insert(0, number("prob", words_of(data).chance, fmt.percent))
     blocks.append(
         Shown(
             f"The next to drop, until {last}",
@@ -186,10 +186,10 @@ def leaving(data: ReportData) -> Section:
 
 def _most_at_risk(data: ReportData) -> Shown:
     columns: list[Column] = [
-        column("customer_id", "customer", kind="id"),
         number("loss_prob", f"chance {words_of(data).loss}", fmt.percent),
         column("next_stage", "falls into", kind="stage"),
         column("next_stage_date", "on", fmt.day),
+        column("customer_id", "customer", kind="id"),
         column("value_cluster", "value cluster"),
     ]
     columns += [

@@ -13,7 +13,19 @@ from fiel.reports.sections.base import Block, Empty, Shown, Words, figure
 from fiel.reports.sections.now import about
 from fiel.reports.tables import column, number, table
 
-_WHOLE = ("purchases", "log_likelihood", "aic")
+_NOBODY = 1e-6
+"""Probability of dropping out after a purchase below which it is said to be none."""
+
+_TELLS = 0.55
+"""AUC of p(alive) below which it is said to tell nothing."""
+
+_SAID = {
+    "purchases": "expected repeat purchase days of the hold-out",
+    "identified": "is the drop-out identified by the data of the calibration?",
+}
+"""Measures of which the value is said in another way than it is kept."""
+
+_TENTHS = ("log_likelihood", "aic")
 """Measures that are compared by small differences of large numbers."""
 
 
@@ -25,10 +37,10 @@ def purchase_models(data: ReportData, models: PurchaseModels) -> list[Block]:
     blocks: list[Block] = [Words(_answer(data, models))]
     if models.used is None:
         blocks.append(Words("No purchase model could be fitted: its features are empty.", "warning"))
-    blocks += [Words(text, "warning") for text in _unidentified(models)]
+    blocks += _cautions(models)
     if models.matrix.height:
         blocks += _matrices(data, models)
-    if models.alive["customers"].sum():
+    if models.alive["customers"].sum() and not models.is_flat:
         shown = table(
             models.alive, [number("low", "from", fmt.ratio), number("high", "to", fmt.ratio), number("customers")]
         )
@@ -46,29 +58,59 @@ def _answer(data: ReportData, models: PurchaseModels) -> str:
         f"As of {fmt.day_in_words(data.as_of)}, {fmt.whole(repeaters[1])} of {fmt.counted(repeaters[0], 'customer')} "
         f"({fmt.percent(repeaters[1] / max(repeaters[0], 1))}) bought on more than one day."
     )
-    if models.used is not None:
+    if models.used is None:
+        return text
+    if models.is_flat and models.alive_range is not None:
+        text += (
+            f" {models.used.title[:1].upper()}{models.used.title[1:]}, the model in use, gives everybody the same "
+            f"p(alive), {fmt.ratio(round(models.alive_range[1], 3))}: it tells how often customers buy, and not who "
+            f"has left. Of customers of equal age it looks at the number of purchase days, not at how long ago the "
+            f"last one was; the chance of a purchase within {models.horizon_days} days says what there is to say."
+        )
+    else:
         text += (
             f" {models.used.title[:1].upper()}{models.used.title[1:]}, the model in use, gives {fmt.whole(alive)} of "
-            f"{fmt.whole(everyone)} a p(alive) of at least one half. Its parameters were fitted on what was known "
-            f"before {fmt.day(data.as_of)}."
+            f"{fmt.whole(everyone)} a p(alive) of at least one half."
         )
-    return text
+    return f"{text} Its parameters were fitted on what was known before {fmt.day(data.as_of)}."
 
 
-def _unidentified(models: PurchaseModels) -> list[str]:
-    """What to say of models whose drop-out part the data do not pin down."""
+def _cautions(models: PurchaseModels) -> list[Block]:
+    """Which models do not know when customers drop out, and whether p(alive) told anything in the hold-out."""
     rows = models.fits.filter(pl.col("model").is_in(PURCHASE_MODELS), ~pl.col("is_identified"))
-    notes = rows.group_by("model", maintain_order=True).first().select("model", "note").rows()
-    return [
-        f"{TITLES[name]}: these data do not identify when customers drop out. {note.rstrip('.')}. Its p(alive) does "
-        "not tell those who left from those who pause, and should rank nobody."
-        for name, note in notes
-    ]
+    names = [TITLES[name] for name in rows["model"].unique(maintain_order=True)]
+    blocks: list[Block] = []
+    if names:
+        blocks.append(
+            Words(
+                f"These data do not identify the drop-out part of {fmt.listed(names)}: other values of its parameters "
+                "fit as well, and so would other p(alive). The table of the models says why.",
+                "warning",
+            )
+        )
+    if models.used is None or models.hold_out.is_empty():
+        return blocks
+    judged = models.hold_out.filter(pl.col("kind") == "total", pl.col("model") == models.used.name)
+    measured = dict(judged.select("bucket", "expected").iter_rows())
+    alive, purchase = measured.get("auc_alive"), measured.get("auc_purchase")
+    if not models.is_flat and alive is not None and purchase is not None and alive < _TELLS:
+        blocks.append(
+            Words(
+                f"p(alive) should rank nobody here: in the hold-out it told those who bought from those who did not no "
+                f"better than chance (AUC {fmt.ratio(alive)}, .5 is chance), while the same model's chance of a "
+                f"purchase did (AUC {fmt.ratio(purchase)}).",
+                "warning",
+            )
+        )
+    return blocks
 
 
 def _matrices(data: ReportData, models: PurchaseModels) -> list[Block]:
     blocks: list[Block] = []
-    for measure, name in (("alive_prob", "matrix-alive"), ("purchases_expected", "matrix-expected")):
+    first: tuple[charts.Measure, str] = (
+        ("purchase_prob", "matrix-purchase") if models.is_flat else ("alive_prob", "matrix-alive")
+    )
+    for measure, name in (first, ("purchases_expected", "matrix-expected")):
         wide = models.matrix.pivot("frequency", index="recency_days", values=measure).sort(
             "recency_days", descending=True
         )
@@ -76,7 +118,7 @@ def _matrices(data: ReportData, models: PurchaseModels) -> list[Block]:
         shown = table(
             wide, columns, "Repeat purchase days in columns. Nobody has fewer days than repeat purchase days."
         )
-        chart = charts.history_matrix(models, measure, about(data))  # type: ignore[arg-type]
+        chart = charts.history_matrix(models, measure, about(data))
         blocks.append(figure(name, chart, shown, half=True))
     return blocks
 
@@ -136,9 +178,11 @@ def _why(data: ReportData, models: PurchaseModels) -> str:
     rows = models.fits.filter(pl.col("model").is_in(PURCHASE_MODELS)).group_by("model", maintain_order=True).first()
     identified = rows.filter(pl.col("is_identified"), pl.col("model") != "pooled")
     if models.used.name == "pooled":
+        p = models.fits.filter(pl.col("model") == models.used.name, pl.col("parameter") == "p")["estimate"].item()
+        found = "0: it finds nobody who drops out" if p < _NOBODY else fmt.percent(p)
         return (
             "The pooled model is in use, because the drop-out of neither BG/NBD nor MBG/NBD is identified: it gives "
-            "everyone the same probability of dropping out after a purchase."
+            f"everyone the same probability of dropping out after a purchase, here {found}."
         )
     others = identified.filter(pl.col("model") != models.used.name)
     aic = rows.filter(pl.col("model") == models.used.name)["aic"].item()
@@ -204,7 +248,7 @@ def _error_measures(data: ReportData, totals: pl.DataFrame) -> Shown:
         f"fitted before {fmt.day(known['calibrated_until'].item(0))}, judged to {fmt.day(data.as_of)}, "
         f"{fmt.counted(known['customers'].item(0), 'customer')}",
         table(
-            wide.with_columns(pl.col("bucket").replace(MEASURES)),
+            wide.with_columns(pl.col("bucket").replace(MEASURES | _SAID)),
             [column("bucket", "measure", kind="prose"), *(column(name, kind="number") for name in models)],
             note,
         ),
@@ -216,8 +260,10 @@ def _measure(name: str, value: float | None) -> str:
         return fmt.MISSING
     if name == "identified":
         return "yes" if value else "no"
-    if name in _WHOLE:
+    if name in _TENTHS:
         return _tenth(value)
+    if name == "purchases":
+        return fmt.whole(value)
     return (
         fmt.signed_percent(value)
         if name == "bias_share"
@@ -242,7 +288,13 @@ def _hold_out_in_words(data: ReportData, models: PurchaseModels) -> str:
             expected=(pl.col("expected") * pl.col("customers")).sum(),
         )
     )
-    if sums.height:
+    if sums.height and sums["expected"].round(0).n_unique() == 1 and sums["actual"].item(0):
+        row = sums.row(0, named=True)
+        text += (
+            f" {fmt.whole(row['actual'])} repeat purchase days came; all of them expected {fmt.whole(row['expected'])} "
+            f"({fmt.signed_percent(row['expected'] / row['actual'] - 1)}), and their lines lie on each other."
+        )
+    elif sums.height:
         said = [
             f"{fmt.whole(row['expected'])} by {TITLES[row['model']]} "
             f"({fmt.signed_percent(row['expected'] / row['actual'] - 1) if row['actual'] else fmt.MISSING})"

@@ -12,8 +12,7 @@ from fiel.reports.purchase_models import PurchaseModels
 from fiel.reports.sections.base import Block, Empty, Section, Words, figure
 from fiel.reports.sections.now import about
 from fiel.reports.sections.purchase_models import purchase_models
-from fiel.reports.sections.segments import show_value
-from fiel.reports.sections.wording import money_word
+from fiel.reports.sections.wording import money_word, show_value
 from fiel.reports.tables import column, number, table
 
 
@@ -45,33 +44,45 @@ def _histories(data: ReportData, models: PurchaseModels) -> list[Block]:
             column("segment"),
             number("purchase_days", "purchase days"),
             number("days_since_last", "days since last"),
-            number("alive_prob", "p(alive)", fmt.ratio),
+            number(found.shown, found.chance, fmt.ratio),
             column("customer_id", "customer", kind="id"),
         ],
         "Each is the customer closest to the middle of the segment in frequency and days since the last purchase.",
     )
     title = "" if models.used is None else models.used.title
-    return [
-        Words(
+    told = (
+        "On each date the model is told only the purchases before it; its parameters are those of "
+        f"{fmt.day(data.as_of)} all along."
+    )
+    if found.lines.is_empty():
+        words = "Typical customers and their purchase days, without a model."
+    elif found.shown == "alive_prob":
+        words = (
             "What p(alive) does in a single life: it falls with every day without a purchase, the faster the more "
-            "often someone used to buy, and is set back by a purchase. On each date the model is told only the "
-            f"purchases before it; its parameters are those of {fmt.day(data.as_of)} all along.",
-            "muted",
-        ),
+            f"often someone used to buy, and is set back by a purchase. {told}"
+        )
+    else:
+        words = (
+            f"p(alive) is the same for everybody here, so this is the chance of a purchase within "
+            f"{found.horizon_days} days in a single life: it rises with every purchase and wears off slowly, since the "
+            f"model takes a long silence for a slow buyer, never for one who has left. {told}"
+        )
+    return [
+        Words(words, "muted"),
         figure("histories", charts.customer_histories(found, about(data), title), customers),
     ]
 
 
 def _cohorts(data: ReportData) -> list[Block]:
     assert data.purchases is not None
-    months, money, value = data.purchases.cohort_months, money_word(data.program), show_value(data)
+    months, money, value = data.purchases.cohort_months, money_word(data.program), show_value(data.program)
     if months.filter(pl.col("month") > 0).is_empty():
         return [Empty("Cohorts need two complete calendar months before this date.")]
     named = months.with_columns(cohort=pl.col("cohort_month").dt.to_string("%Y-%m"))
     names = [str(month) for month in sorted(months["month"].unique())]
     share = named.pivot("month", index=["cohort", "customers"], values="share").sort("cohort")
     spent = named.pivot("month", index=["cohort", "customers"], values="revenue_per_customer").sort("cohort")
-    note = f"Complete calendar months only: that of {fmt.day(data.as_of)} is left out."
+    note = f"Complete calendar months only: {data.as_of:%B %Y} is left out, {fmt.day(data.as_of)} cuts it short."
     kept = table(
         share,
         [column("cohort"), number("customers"), *(number(name, show=fmt.percent) for name in names if name != "0")],
@@ -97,7 +108,7 @@ def _cohorts(data: ReportData) -> list[Block]:
 
 def _cohorts_in_words(data: ReportData) -> str:
     assert data.purchases is not None
-    months, value = data.purchases.cohort_months, show_value(data)
+    months, value = data.purchases.cohort_months, show_value(data.program)
     first, third = (months.filter(pl.col("month") == month) for month in (1, 3))
     back = int(first["buyers"].sum()) / max(int(first["customers"].sum()), 1)
     text = f"Of the customers of a month, {fmt.percent(back)} bought again in the next calendar month"

@@ -12,6 +12,7 @@ from fiel.reports.data import LISTED, ReportData
 from fiel.reports.plans import PlanView
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
 from fiel.reports.sections.now import about, words_of
+from fiel.reports.sections.wording import show_value
 from fiel.reports.tables import column, number, table
 
 _OVER_LIMIT = ("budget", "cap_cycle", "cap_growth")
@@ -26,12 +27,13 @@ def rewards(data: ReportData) -> Section:
         missing = Empty("No plan was made for this date.", _command(data, "reward"))
         return Section("rewards", title, (missing,))
     plan, unit, money = data.plan, data.program.value.unit, data.money
+    by_value = data.program.incentive.by == "value_at_stake"
     blocks: list[Block] = [Words(_plan_in_words(data, plan))]
     if data.program.incentive.invented:
         blocks.append(
             Words(
                 "The amounts of this policy are placeholders of ours, not the operator's. Set "
-                "incentive.buckets in the program file before "
+                f"incentive.{'value_buckets' if by_value else 'buckets'} in the program file before "
                 f"{'the export of this cycle is paid out' if done else 'anything is granted'}.",
                 "warning",
             )
@@ -43,7 +45,9 @@ def rewards(data: ReportData) -> Section:
             plan.buckets.with_columns(decision=pl.col("decision").replace(charts.DECISION_WORDS)),
             [column("bucket"), column("decision"), number("customers"), number("points", f"{unit} granted")],
         )
-        blocks.append(figure("plan-buckets", charts.plan_by_bucket(plan.buckets, about(data), unit), by_bucket))
+        blocks.append(
+            figure("plan-buckets", charts.plan_by_bucket(plan.buckets, about(data), unit, by_value=by_value), by_bucket)
+        )
     amounts = table(plan.amounts, [column("name", "amount"), number("points", unit)])
     blocks.append(figure("budget", charts.budget(plan.amounts, about(data), unit), amounts, half=True))
     if plan.reasons.filter(pl.col("decision") != "grant").height:
@@ -64,20 +68,23 @@ def rewards(data: ReportData) -> Section:
     if plan.winners.height:
         columns = [
             number("rank", "place"),
-            column("customer_id", "customer", kind="id"),
-            *([] if data.program.is_table else [column("stage", kind="stage")]),
-            number("prob", words_of(data).chance, fmt.percent),
             number("points", unit, fmt.signed_whole),
+            number("prob", words_of(data).chance, fmt.percent),
+            *([] if data.program.is_table else [column("stage", kind="stage")]),
+            column("customer_id", "customer", kind="id"),
             column("product"),
         ]
+        if plan.winners["value_at_stake"].is_not_null().any():
+            columns.insert(2, number("value_at_stake", "value at stake", show_value(data.program)))
         columns += [
             column(name, f"reason {place} of the score", kind="prose")
             for place in (1, 2, 3)
             if (name := f"reason_{place}") in plan.winners.columns and plan.winners[name].is_not_null().any()
         ]
         first = f"The first {LISTED} of {fmt.whole(plan.paid_customers)}. " if plan.paid_customers > LISTED else ""
-        tied = plan.winners["prob"].is_duplicated().any()
-        ties = " Customers of equal score come in the order of their ids." if tied else ""
+        tied = plan.winners["value_at_stake" if by_value else "prob"].is_duplicated().any()
+        equals = "value at stake" if by_value else "score"
+        ties = f" Customers of equal {equals} come in the order of their ids." if tied else ""
         note = f"{first}Places in between are held out or excluded.{ties}"
         blocks.append(
             Shown(
@@ -101,6 +108,7 @@ def _plan_in_words(data: ReportData, plan: PlanView) -> str:
         f"policy {plan.policy_version}. Of {fmt.counted(int(eligible), 'eligible customer')} "
         f"{fmt.whole(plan.held_out)} are held out ({fmt.percent(data.program.incentive.hold_out_share)} by design)."
     )
+    text += _rule_in_words(data)
     summary = data.money.summary
     if summary is not None:
         text += (
@@ -114,6 +122,25 @@ def _plan_in_words(data: ReportData, plan: PlanView) -> str:
                 f"{fmt.units(summary.previous.rewards_points, unit)}) {fmt.whole(summary.previous.entered)} enter and "
                 f"{fmt.whole(summary.previous.left)} leave."
             )
+    return text
+
+
+def _rule_in_words(data: ReportData) -> str:
+    """What decides the points, where it is not the score."""
+    policy = data.program.incentive
+    if policy.by != "value_at_stake":
+        return ""
+    days = data.program.target.horizon_days
+    text = (
+        f" What is at stake with a customer within {days} days decides the amount, and a reward is worth at most "
+        f"{fmt.percent(policy.max_share_of_value)} of it."
+    )
+    if (policy.from_prob, policy.to_prob) != (0.0, 1.0):
+        text += (
+            f" Customers with a {words_of(data).chance} outside "
+            f"{fmt.interval(policy.from_prob, policy.to_prob, 'percent')} are left alone: below, a reward would not "
+            "bring them back; above, they come anyway."
+        )
     return text
 
 

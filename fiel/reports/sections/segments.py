@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
 from fiel.reports import charts
@@ -13,7 +11,7 @@ from fiel.reports.data import ReportData
 from fiel.reports.purchases import ClustersView, RfmView
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
 from fiel.reports.sections.now import about
-from fiel.reports.sections.wording import money_word
+from fiel.reports.sections.wording import money_word, show_value
 from fiel.reports.tables import column, number, table
 from fiel.segments.rfm import NOT_YET
 
@@ -30,19 +28,14 @@ def segments(data: ReportData) -> Section | None:
         blocks.append(Empty("Clusters and moves between segments were not computed for this date.", command))
     else:
         blocks += _clusters(data, clusters)
-    return Section("segments", "Who holds the money", tuple(blocks))
-
-
-def show_value(data: ReportData) -> Callable[[float | None], str]:
-    """How amounts in the smallest unit are shown: `£ 1,204`."""
-    return lambda amount: fmt.value(amount, data.program.value)
+    return Section("segments", "Who our customers are", tuple(blocks))
 
 
 def _answer(data: ReportData, view: RfmView) -> str:
-    value, money = show_value(data), money_word(data.program)
+    value, money = show_value(data.program), money_word(data.program)
     present = view.segments.filter(pl.col("customers") > 0)
     parts = [
-        f"{row['title']} are {fmt.percent(row['share'])} of the customers and hold "
+        f"“{row['title']}” are {fmt.percent(row['share'])} of the customers and hold "
         f"{fmt.percent(row['revenue_share'])} of {money} ({value(row['revenue_net'])})"
         for row in present.sort("revenue_net", descending=True).head(2).to_dicts()
     ]
@@ -52,16 +45,16 @@ def _answer(data: ReportData, view: RfmView) -> str:
     )
     slipping = present.filter(pl.col("segment").is_in(["cannot_lose", "at_risk"]))
     if slipping.height:
-        quiet = [f"{fmt.whole(row['customers'])} are {row['title'].lower()}" for row in slipping.to_dicts()]
+        quiet = [f"{fmt.whole(row['customers'])} “{row['title']}”" for row in slipping.to_dicts()]
         text += (
-            f" {fmt.listed(quiet)}: {value(float(slipping['revenue_net'].sum()))} in that time from customers who have "
-            "gone quiet."
+            f" The {fmt.listed(quiet)} customers, good ones who have gone quiet, brought "
+            f"{value(float(slipping['revenue_net'].sum()))} in that time."
         )
     return text
 
 
 def _rfm(data: ReportData, view: RfmView) -> list[Block]:
-    unit, money, value = data.program.value, money_word(data.program), show_value(data)
+    unit, money, value = data.program.value, money_word(data.program), show_value(data.program)
     cells = table(
         view.grid.sort(["r_score", "f_score"], descending=True).with_columns(pl.col("segment").replace(SEGMENT_TITLES)),
         [
@@ -78,13 +71,13 @@ def _rfm(data: ReportData, view: RfmView) -> list[Block]:
         view.segments,
         [
             column("title", "segment"),
+            column("what_to_do", "what to do", kind="prose"),
             number("customers"),
             number("share", "share of customers", fmt.percent),
             number("revenue_net", money, value),
             number("revenue_share", f"share of {money}", fmt.percent),
             number("median_days_since_last", "median days since last", fmt.whole),
-            number("median_purchase_days", f"median purchase days in {view.window_days}", fmt.ratio),
-            column("what_to_do", "what to do", kind="prose"),
+            number("median_purchase_days", "median purchase days", fmt.ratio),
         ],
         f"Segments from best to worst. Money of the last {view.window_days} days, what was taken back deducted.",
     )
@@ -108,7 +101,7 @@ def _rfm(data: ReportData, view: RfmView) -> list[Block]:
 
 
 def _moves(data: ReportData, view: RfmView, before: str) -> list[Block]:
-    value = show_value(data)
+    value = show_value(data.program)
     moved = view.moves.filter(pl.col("from_segment") != pl.col("to_segment"))
     shown = table(
         moved.sort(["customers", "from_segment", "to_segment"], descending=[True, False, False]).with_columns(
@@ -143,7 +136,7 @@ def _moves(data: ReportData, view: RfmView, before: str) -> list[Block]:
 
 
 def _clusters(data: ReportData, view: ClustersView) -> list[Block]:
-    unit, money, value = data.program.value, money_word(data.program), show_value(data)
+    unit, money, value = data.program.value, money_word(data.program), show_value(data.program)
     profiles = view.profiles.with_columns(name=pl.Series(cluster_names(view.profiles), dtype=pl.String))
     rows = table(
         profiles,

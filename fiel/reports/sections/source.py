@@ -44,7 +44,7 @@ def source(data: ReportData) -> Section:
         shown = table(card.rejects, [column("table_name", "table"), column("rule", show=fmt.words), number("rows")])
         blocks.append(Shown("Rows rejected", "rows by the rule that they broke; kept in core_rejected", shown))
     else:
-        blocks.append(Words("No row of this source version broke a rule.", "muted"))
+        blocks.append(Words("No row of this source version was rejected: every one could be read.", "muted"))
     if card.table_versions:
         versions = pl.DataFrame({"table": list(card.table_versions), "version": list(card.table_versions.values())})
         code = f"; code version {card.code_version}" if card.code_version else ""

@@ -7,14 +7,13 @@ import polars as pl
 from fiel.reports import charts
 from fiel.reports import format as fmt
 from fiel.reports.charts.rfm import SEGMENT_TITLES, title_of
-from fiel.reports.charts.stake import voice
+from fiel.reports.charts.stake import VOICE_WORDS, voice
 from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Block, Section, Shown, Words, figure
 from fiel.reports.sections.now import about, words_of
-from fiel.reports.sections.segments import show_value
+from fiel.reports.sections.wording import show_value
 from fiel.reports.stake import Disagreement, Stake
 from fiel.reports.tables import Column, Table, column, number, table
-from fiel.segments.disagreement import VOICES
 
 
 def stake(data: ReportData) -> Section | None:
@@ -29,7 +28,7 @@ def stake(data: ReportData) -> Section | None:
 
 
 def _answer(data: ReportData, found: Stake) -> str:
-    value, days = show_value(data), data.program.target.horizon_days
+    value, days = show_value(data.program), data.program.target.horizon_days
     text = (
         f"As of {fmt.day_in_words(data.as_of)}, {value(found.total)} are at stake with "
         f"{fmt.counted(found.customers, 'customer')}: what they would spend in the next {days} days if they are still "
@@ -57,7 +56,7 @@ def _group(name: str) -> str:
 
 
 def _holders(data: ReportData, found: Stake) -> list[Block]:
-    unit, value, here = data.program.value, show_value(data), about(data)
+    unit, value, here = data.program.value, show_value(data.program), about(data)
 
     def groups(frame: pl.DataFrame, heading: str, kind: str) -> Table:
         named = frame.with_columns(group=pl.Series([_group(name) for name in frame["group"]], dtype=pl.String))
@@ -110,7 +109,7 @@ def _holders(data: ReportData, found: Stake) -> list[Block]:
 def _top(data: ReportData, found: Stake) -> Shown:
     columns: list[Column] = [
         number("place"),
-        number("value_at_stake", "value at stake", show_value(data)),
+        number("value_at_stake", "value at stake", show_value(data.program)),
         number("prob", words_of(data).chance, fmt.percent),
     ]
     if "rfm_segment" in found.top.columns:
@@ -118,10 +117,12 @@ def _top(data: ReportData, found: Stake) -> Shown:
     columns.append(column("stage", kind="stage"))
     if "days_since_last" in found.top.columns:
         columns.append(number("days_since_last", "days since last"))
-    if "purchase_alive_prob" in found.top.columns:
+    view = data.purchases
+    is_flat = view is not None and view.models is not None and view.models.is_flat
+    if "purchase_alive_prob" in found.top.columns and not is_flat:
         columns.append(number("purchase_alive_prob", "p(alive)", fmt.ratio))
     columns.append(column("customer_id", "customer", kind="id"))
-    if found.top["reason_1"].is_not_null().any():
+    if 2 * found.top["reason_1"].is_not_null().sum() > found.top.height:
         columns.append(column("reason_1", "first reason of the score", kind="prose"))
     return Shown(
         "With whom the most is at stake",
@@ -131,10 +132,12 @@ def _top(data: ReportData, found: Stake) -> Shown:
 
 
 def _disagreement(data: ReportData, found: Disagreement) -> list[Block]:
-    value, here = show_value(data), about(data)
+    value, here = show_value(data.program), about(data)
     if not found.customers:
         return [Words("Stage, p(alive) and classifier agree on every customer.", "muted")]
-    said = [column(name, title, voice) for name, title in zip(VOICES, ("stage", "p(alive)", "classifier"), strict=True)]
+    voices = {name: VOICE_WORDS[name] for name in found.voices}
+    is_alive_heard = "is_staying_by_alive" in voices
+    said = [column(name, f"{who} says", voice) for name, who in voices.items()]
     first = found.patterns.row(0, named=True)
     patterns = table(
         found.patterns,
@@ -142,17 +145,18 @@ def _disagreement(data: ReportData, found: Disagreement) -> list[Block]:
             *said,
             number("customers"),
             number("value_at_stake", "value at stake", value),
-            number("mean_alive_prob", "mean p(alive)", fmt.ratio),
+            *([number("mean_alive_prob", "mean p(alive)", fmt.ratio)] if is_alive_heard else []),
             number("mean_prob", f"mean {words_of(data).chance}", fmt.percent),
         ],
-        "The stage says stays while it is an active one, p(alive) and the classifier from one half on.",
+        "The stage says stays while it is an active one, "
+        f"{fmt.listed([who for who in voices.values() if who != 'stage'])} from one half on.",
     )
     top = table(
         found.top,
         [
             number("value_at_stake", "value at stake", value),
             column("stage", kind="stage"),
-            number("alive_prob", "p(alive)", fmt.ratio),
+            *([number("alive_prob", "p(alive)", fmt.ratio)] if is_alive_heard else []),
             number("prob", words_of(data).chance, fmt.percent),
             *said,
             column("customer_id", "customer", kind="id"),
@@ -160,14 +164,14 @@ def _disagreement(data: ReportData, found: Disagreement) -> list[Block]:
         f"The first {found.top.height} of {fmt.counted(found.customers, 'customer')}; all are in out_disagreements.",
     )
     share = found.customers / max(found.asked, 1)
-    stage_says, alive_says, model_says = (voice(first[name]) for name in VOICES)
+    opinions = fmt.listed([f"{who} “{voice(first[name])}”" for name, who in voices.items()])
+    disagreeing = fmt.listed(list(voices.values()))
     return [
         Words(
-            f"Stage, p(alive) and classifier disagree on {fmt.counted(found.customers, 'customer')} of "
+            f"{disagreeing[:1].upper()}{disagreeing[1:]} disagree on {fmt.counted(found.customers, 'customer')} of "
             f"{fmt.whole(found.asked)} ({fmt.percent(share)}), with whom {value(found.value_at_stake)} are at stake. "
             f"Most of that, {value(first['value_at_stake'])}, lies with {fmt.counted(first['customers'], 'customer')} "
-            f"of whom the stage says “{stage_says}”, p(alive) “{alive_says}” and the classifier “{model_says}”: look "
-            "at them before money is spent on them."
+            f"of whom they say: {opinions}. Look at them before money is spent on them."
         ),
         *([Words(found.caution, "warning")] if found.caution else []),
         figure("disagreement", charts.disagreement_patterns(found, here, data.program.value), patterns),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -94,6 +95,11 @@ def target_word(program: Program) -> str:
     if target.kind == "label":
         return fmt.words(target.name)
     return {"stage": target.stage, "active": "active", "purchase": _BUYING, "closed": _CLOSED}[target.kind]
+
+
+def show_value(program: Program) -> Callable[[float | None], str]:
+    """How amounts in the program's smallest unit are shown: `£ 1,204`, `1,204 points`."""
+    return lambda amount: fmt.value(amount, program.value)
 
 
 def money_word(program: Program) -> str:

@@ -67,6 +67,7 @@ select
     quantile_cont(purchase_days_d365, [0.2, 0.4, 0.6, 0.8]) as f,
     quantile_cont(revenue_net_d365, [0.2, 0.4, 0.6, 0.8]) as m
 from rfm_values
+where purchase_days_d365 > 0
 group by as_of;
 
 create or replace macro scored(cuts, value) as 1 + len(list_filter(cuts, lambda cut: cut < value));
@@ -75,10 +76,10 @@ create or replace table rfm as
 with scores as (
     select
         rfm_values.*,
-        case when days_since_last is null then 1 else scored(r, -days_since_last) end as r_score,
-        case when days_since_last is null then 1 else scored(f, purchase_days_d365) end as f_score,
-        case when days_since_last is null then 1 else scored(m, revenue_net_d365) end as m_score
-    from rfm_values join rfm_cuts using (as_of)
+        case when purchase_days_d365 = 0 then 1 else scored(r, -days_since_last) end as r_score,
+        case when purchase_days_d365 = 0 then 1 else scored(f, purchase_days_d365) end as f_score,
+        case when purchase_days_d365 = 0 then 1 else scored(m, revenue_net_d365) end as m_score
+    from rfm_values left join rfm_cuts using (as_of)
 )
 select
     *,
