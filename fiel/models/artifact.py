@@ -17,7 +17,7 @@ import yaml
 from catboost import CatBoostClassifier, CatBoostError
 
 from fiel.errors import RegistryError
-from fiel.models.classifier import features_of, model_bytes
+from fiel.models.classifier import features_of, model_bytes, with_embedding
 from fiel.models.loaded import Kind
 from fiel.models.parts import CustomerParts
 from fiel.models.stage_rule import StageRule
@@ -85,8 +85,11 @@ def log_model(training: Training) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    names = ["stage"] if training.kind == "stage_rule" else features_of(training.model)[0]
-    example = training.example.select(names).head(5)
+    example = training.example.head(5)
+    if training.kind == "catboost":  # what CatBoost itself reads: with the columns of the model's own embedding
+        example = with_embedding(training.model, example).select(features_of(training.model)[0])
+    else:
+        example = example.select("stage")
     text = [name for name, dtype in example.schema.items() if dtype == pl.String]
     columns: list[Any] = [
         ColSpec("string" if name in text else "double", name, required=False) for name in example.columns

@@ -98,7 +98,7 @@ def evidence(
         rows=rows,
         psi_scores=psi(challenger.predict(trained), challenger.predict(outside)),
         psi_inputs=psi_inputs(
-            challenger.aligned(trained), challenger.aligned(outside), challenger.features, program.promotion.warn_psi
+            challenger.aligned(trained), challenger.aligned(outside), challenger.inputs, program.promotion.warn_psi
         ),
         champion_note=note,
         spread=challenger.spread,

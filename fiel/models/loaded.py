@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any, Literal
 
 import polars as pl
+from catboost import CatBoostClassifier
 
 from fiel.errors import SchemaError
 from fiel.models.calibration import CohortSpread
-from fiel.models.classifier import predict
+from fiel.models.classifier import inputs_of, predict
 from fiel.models.metrics import Array
 from fiel.models.parts import CustomerParts
 from fiel.models.stage_rule import StageRule
@@ -23,6 +24,7 @@ Kind = Literal["stage_rule", "catboost"]
 class LoadedModel:
     """A model with what is known about it. `predict` gives one probability of the target for each row.
 
+    `features` are all that the model reads, with those that its own embedding makes; `inputs` are without them.
     `trained_as_of` are the cohorts that the artifact was fitted or calibrated on, `oot_as_of` those that judge it;
     `recipe` is how it was made; `spread` is how far calibration lies apart from month to month; `as_of` is the date
     that it was trained for. `parts`: which customers it learned from, where the cohorts are not told apart by time.
@@ -49,9 +51,17 @@ class LoadedModel:
             return self.model.predict(frame["stage"])
         return predict(self.model, self.aligned(frame))
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The features that a snapshot has to hold."""
+        if not isinstance(self.model, CatBoostClassifier):
+            return self.features
+        held = set(inputs_of(self.model))
+        return tuple(name for name in self.features if name in held)
+
     def filled(self, frame: pl.DataFrame) -> list[str]:
         """The features that `frame` lacks and that `aligned` fills: columns that come and go with the data."""
-        return [name for name in self.features if name not in frame.columns and _depends_on_data(name)]
+        return [name for name in self.inputs if name not in frame.columns and _depends_on_data(name)]
 
     def aligned(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`frame` with the data-dependent columns that it lacks as nulls, as they were for early cohorts at training.
@@ -59,7 +69,7 @@ class LoadedModel:
         Only course columns depend on the data; SchemaError for any other column that is missing.
         """
         filled = self.filled(frame)
-        missing = [name for name in self.features if name not in frame.columns and name not in filled]
+        missing = [name for name in self.inputs if name not in frame.columns and name not in filled]
         if missing:
             raise SchemaError(
                 f"model version {self.version} was trained with columns that the snapshot lacks: {', '.join(missing)}; "

@@ -6,39 +6,13 @@ it`. Features that say nearly the same thing share a topic, and a customer hears
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Literal
-
 import polars as pl
 
+from fiel.models.phrase import Form, Phrase
+from fiel.models.phrases_accounts import ACCOUNT_PHRASES
 from fiel.program import Program
 
-Form = Literal["count", "number", "share", "value", "text", "weekday"]
-
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """How a column (or a family of columns) is said.
-
-    `{v}` is the value, `{when}` the window, `{ahead}` the horizon, `{key}` the name that the column was made for. `one`
-    is the singular of `many`; with it, the verb agrees with the number. `empty` stands for a missing value (or the text
-    `none`).
-    """
-
-    column: str
-    topic: str
-    many: str
-    one: str | None = None
-    empty: str = ""
-    form: Form = "number"
-
-    def match(self, column: str) -> re.Match[str] | None:
-        """The match of a column's name with this phrase's."""
-        shape = self.column.replace("{w}", r"(?P<w>life|d\d+)").replace("{key}", "(?P<key>[a-z0-9_]+)")
-        return re.fullmatch(shape, column)
 
 
 PHRASES = (
@@ -125,6 +99,11 @@ PHRASES = (
            "{v} day with live events among the last 28", form="count"),
     Phrase("planned_break_days", "calendar", "{v} days of planned breaks ahead", "{v} day of planned breaks ahead",
            form="count"),
+    Phrase("zero_count", "zeros", "{v} figures that are 0", "{v} figure that is 0", empty="no figures", form="count"),
+    Phrase("x_{key}", "{key}", "{key} being {v}", empty="{key} being unknown"),
+    Phrase("c_{key}", "{key}", "{key} being {v}", empty="{key} being unknown", form="text"),
+    Phrase(r"embedding_\d+", "overall pattern", "the pattern of all figures together"),
+    *ACCOUNT_PHRASES,
 )  # fmt: skip
 
 
@@ -132,6 +111,17 @@ def phrase_of(column: str) -> Phrase:
     """The phrase of a column; one made of its name where none is declared."""
     found = next((phrase for phrase in PHRASES if phrase.match(column)), None)
     return found or Phrase(column, column, f"{column.replace('_', ' ')} of {{v}}", empty=f"no {column}", form="text")
+
+
+def topic_of(column: str) -> str:
+    """What a customer hears once: the topic of the column's phrase, its key filled in.
+
+    >>> topic_of("active_days_d28"), topic_of("x_var15")
+    ('active days', 'var15')
+    """
+    phrase = phrase_of(column)
+    match = phrase.match(column)
+    return phrase.topic.replace("{key}", (match.groupdict().get("key") or "") if match else "")
 
 
 def sentences(column: str, values: pl.Series, raises: pl.Series, program: Program) -> pl.Series:
@@ -144,7 +134,7 @@ def sentences(column: str, values: pl.Series, raises: pl.Series, program: Progra
     """
     phrase = phrase_of(column)
     frame = pl.DataFrame({"value": values, "raises": raises})
-    shown = _shown(phrase.form, program)
+    shown = _shown(phrase, program)
     is_one = (pl.col("value") == 1).fill_null(False) if phrase.one else pl.lit(True)
     text: pl.Expr = (
         pl.when(is_one)
@@ -177,10 +167,9 @@ def _filled(template: str, phrase: Phrase, column: str, shown: pl.Expr, program:
     named = match.groupdict() if match else {}
     window, key = named.get("w") or "", named.get("key") or ""
     is_money = program.value.unit.isupper()  # a currency code: amounts are sales, negative ones are taken back
-    days = f"last {window[1:]} days" if window.startswith("d") else "days since joining"
     words = {
-        "{when}": f"in the {days}" if window.startswith("d") else "since joining",
-        "{days}": days,
+        "{when}": f"in the {_last(window)}" if window[:1] in ("d", "q") else "since joining",
+        "{days}": _last(window) if window.startswith("d") else "days since joining",
         "{ago}": f"{window[1:]} days ago",
         "{ahead}": f"the next {window[1:]} days",
         "{unit}": program.value.unit,
@@ -195,17 +184,27 @@ def _filled(template: str, phrase: Phrase, column: str, shown: pl.Expr, program:
     return pl.lit(before) + shown + pl.lit(after) if found else pl.lit(text)
 
 
+def _last(window: str) -> str:
+    """`last 28 days` of d28, `last quarter` of q1, `last 4 quarters` of q4."""
+    if window == "q1":
+        return "last quarter"
+    return f"last {window[1:]} {'quarters' if window.startswith('q') else 'days'}"
+
+
 def _key_words(family: str, key: str, program: Program) -> str:
     if family.startswith("product_share"):
         return program.features.tracked_products.get(key, key)
     if family.startswith("category_share"):
         return program.features.tracked_categories.get(key, key)
-    return key if family.startswith("stage_share") else key.replace("_", " ")
+    return key if family.startswith(("stage_share", "x_", "c_")) else key.replace("_", " ")
 
 
-def _shown(form: Form, program: Program) -> pl.Expr:
+def _shown(phrase: Phrase, program: Program) -> pl.Expr:
     """The value as people read it."""
-    value = pl.col("value")
+    value, form = pl.col("value"), phrase.form
+    if phrase.levels:
+        text = value.cast(pl.String)
+        return text.replace_strict(phrase.levels, default=text, return_dtype=pl.String).fill_null("unknown")
     if form == "text":
         return value.cast(pl.String).str.replace_all("_", " ").fill_null("none")
     if form == "weekday":

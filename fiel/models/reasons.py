@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from fiel.models.classifier import shap_values
+from fiel.models.classifier import shap_values, with_embedding
 from fiel.models.loaded import LoadedModel
 from fiel.models.metrics import Array
-from fiel.models.phrases import phrase_of, sentences
+from fiel.models.phrases import sentences, topic_of
 from fiel.models.stage_rule import StageRule
 from fiel.program import Program
 
@@ -33,7 +33,7 @@ def reasons(frame: pl.DataFrame, model: LoadedModel, program: Program) -> pl.Dat
         return pl.DataFrame(schema=dict.fromkeys(REASONS, pl.String))
     if isinstance(model.model, StageRule):
         return _stage_reasons(frame["stage"], model.model, program)
-    aligned = model.aligned(frame)
+    aligned = with_embedding(model.model, model.aligned(frame))
     chunks = [_chunk_reasons(aligned.slice(start, CHUNK), model, program) for start in range(0, aligned.height, CHUNK)]
     return pl.concat(chunks)
 
@@ -74,7 +74,7 @@ def topics_of(features: tuple[str, ...]) -> dict[str, list[int]]:
     """Positions of the features by topic, in the order of the features."""
     found: dict[str, list[int]] = {}
     for position, name in enumerate(features):
-        found.setdefault(phrase_of(name).topic, []).append(position)
+        found.setdefault(topic_of(name), []).append(position)
     return found
 
 
@@ -103,9 +103,11 @@ def _stage_reasons(stages: pl.Series, rule: StageRule, program: Program) -> pl.D
         "purchase": f"bought within {target.horizon_words}",
         "label": "reached the target",
     }.get(target.kind, f"were active within {target.horizon_words}")
-    if program.is_table:
-        told_of_all = f"nothing is known but the base rate: {rule.base_prob:.1%} of all customers are "
-        base = [told_of_all + program.target.name.replace("_", " ")] * len(stages)
+    if not program.has_stages:
+        rate = next(iter(rule.probs.values()), rule.base_prob)
+        became = then if program.is_quarterly else f"are {program.target.name.replace('_', ' ')}"
+        who = "accounts" if program.is_quarterly else "customers"
+        base = [f"nothing is known but the base rate: {rate:.1%} of all {who} {became}"] * len(stages)
         return pl.DataFrame(
             {"reason_1": base, "reason_2": None, "reason_3": None}, schema=dict.fromkeys(REASONS, pl.String)
         )

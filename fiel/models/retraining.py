@@ -21,6 +21,7 @@ import polars as pl
 from catboost import CatBoostClassifier
 
 from fiel.errors import CohortError, SchemaError
+from fiel.features.accounts import account_age_days
 from fiel.features.snapshot import model_features
 from fiel.models import classifier
 from fiel.models.baselines import in_population, with_purchase_prob
@@ -152,7 +153,7 @@ def train(
         predictions=predictions,
         evaluation=evaluate(predictions, program, spread),
         importances=importances(artifact, both),
-        psi_inputs=psi_inputs(both, oot, recipe.features, program.promotion.warn_psi),
+        psi_inputs=psi_inputs(both, oot, recipe.inputs, program.promotion.warn_psi),
         psi_scores=psi(classifier.predict(artifact, both), classifier.predict(artifact, oot)),
         dropped=dropped,
     )
@@ -171,14 +172,16 @@ def training_rows(snapshots: pl.DataFrame, labels: pl.DataFrame, split: CohortSp
 
     CohortError names cohorts without a row, SchemaError columns that every model is judged by.
     """
-    needed = ("stage", "in_population") if program.is_table else ("stage", "age_days", "in_population")
+    needed = ("stage", "age_days", "in_population") if program.has_stages else ("stage", "in_population")
     lacking = [name for name in needed if name not in snapshots.columns]
     if lacking:
         raise SchemaError(
             f"the snapshots lack {', '.join(lacking)}: features.groups in the program file has to hold activity and "
             "life_cycle, because models are compared with the stage rule and judged by stage and age"
         )
-    if "age_days" not in snapshots.columns:  # an undated program knows no age
+    if program.is_quarterly:
+        snapshots = snapshots.with_columns(age_days=account_age_days())
+    elif "age_days" not in snapshots.columns:  # an undated program knows no age
         snapshots = snapshots.with_columns(age_days=pl.lit(None, pl.Int64))
     rows = (
         snapshots.filter(in_population(program), pl.col("as_of").is_in(split.dates))
@@ -280,7 +283,8 @@ def _part(rows: pl.DataFrame, split: CohortSplit, name: str, program: Program) -
 
 
 def _model_features(rows: pl.DataFrame, program: Program) -> list[str]:
-    return [name for name in model_features(program, rows.columns) if name != "label"]
+    own = {"label"} if program.has_stages else {"label", "age_days"}  # made by training_rows, no snapshot has them
+    return [name for name in model_features(program, rows.columns) if name not in own]
 
 
 def _usable(features: list[str], rows: pl.DataFrame) -> list[str]:

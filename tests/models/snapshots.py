@@ -57,6 +57,8 @@ def columns_of(program: Program) -> dict[str, pl.DataType]:
         "category_share_{key}": tuple(program.features.tracked_categories),
         "stage_share_{key}": STAGES,
         "course_share_{key}": COURSES,
+        "x_{key}": ("var15",),
+        "c_{key}": ("factor1",),
     }
     table = TABLES["feat_snapshot"]
     found = dict(table.declared)

@@ -81,6 +81,39 @@ def test_purchases_are_said_in_words_of_a_shop(column: str, value: object, sente
     assert sentences(column, pl.Series([value]), pl.Series([True]), shop).to_list() == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "sentence"),
+    [
+        ("operations_q1", 1, "1 contribution in the last quarter raises it"),
+        ("operations_mean_q4", 2.5, "a mean of 2.5 contributions a quarter in the last 4 quarters raises it"),
+        ("operations_life", 40, "40 contributions since joining raise it"),
+        ("operation_sum_q1", 150_000, "having contributed 1500 RUB in the last quarter raises it"),
+        ("operation_min_q1", None, "no known amount in the last quarter raises it"),
+        ("contributed_ytd", 250, "having contributed 2.5 RUB in the year so far raises it"),
+        ("season_sin", 0.0, "the quarter of the year raises it"),
+        ("gender", -1, "being a woman raises it"),
+        ("gender", None, "no gender on file raises it"),
+        ("has_phone", 0, "not having a phone number on file raises it"),
+        ("has_email", 1, "having an e-mail address on file raises it"),
+        ("payment_type", "2", "the payment type 2 raises it"),
+        ("usd_change_q4", -0.12, "a change of -12 % of the USD rate in a year raises it"),
+        ("years_left", None, "no known life expectancy raises it"),
+        ("embedding_3", -1.25, "the pattern of all figures together raises it"),
+        ("x_num_var4", 3.0, "num_var4 being 3 raises it"),
+        ("c_factor1", None, "factor1 being unknown raises it"),
+    ],
+)
+def test_accounts_and_anonymous_columns_have_words_too(column: str, value: object, sentence: str) -> None:
+    fund = load_program("pension", Settings())
+    assert sentences(column, pl.Series([value]), pl.Series([True]), fund).to_list() == [sentence]
+
+
+def test_anonymous_columns_are_topics_of_their_own() -> None:
+    assert list(topics_of(("x_var3", "x_var15", "active_days_d28", "active_days_d7"))) == [
+        "var3", "var15", "active days",
+    ]  # fmt: skip
+
+
 def test_every_column_that_a_model_may_use_has_a_phrase() -> None:
     usable = model_features(PROGRAM, list(columns_of(PROGRAM)))
     assert len(usable) > 60
@@ -88,7 +121,7 @@ def test_every_column_that_a_model_may_use_has_a_phrase() -> None:
 
 
 def test_every_phrase_belongs_to_a_column() -> None:
-    usable = model_features(PROGRAM, list(columns_of(PROGRAM)))
+    usable = [*model_features(PROGRAM, list(columns_of(PROGRAM))), "embedding_1"]
     assert [phrase.column for phrase in PHRASES if not any(phrase.match(name) for name in usable)] == []
 
 
