@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fiel.core import Core
+from fiel.features.arithmetic import days_between
 from fiel.program import Program
 from fiel.program.pension import quarter_start, quarter_start_before
 from fiel.tables import TABLES, known_at
@@ -106,6 +107,18 @@ def quarterly_base(states: pl.LazyFrame, as_of: date, program: Program) -> pl.La
         value_cluster=none,
         **({} if "life_cycle" in program.features.groups else stages),
     )
+
+
+def account_age_days() -> pl.Expr:
+    """Days from the beginning of the quarter in which an account was opened to as_of, of rows of feat_snapshot.
+
+    >>> rows = pl.DataFrame({"as_of": [date(2022, 10, 1)], "quarters_since_opening": [3]})
+    >>> rows.select(account_age_days()).item()
+    365
+    """
+    back = pl.format("-{}mo", 3 * (pl.col("quarters_since_opening") + 1))
+    opened = pl.col("as_of").dt.truncate("1q").dt.offset_by(back)
+    return days_between(opened, pl.col("as_of")).cast(pl.Int64)
 
 
 def last_quarter_end(as_of: date, program: Program) -> date:

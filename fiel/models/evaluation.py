@@ -157,7 +157,7 @@ def slice_metrics(predictions: pl.DataFrame, program: Program) -> pl.DataFrame:
         return pl.DataFrame(schema=SLICE_SCHEMA)
     first_week = program.life_cycle.new_max_age
     named = {
-        "stage": pl.col("stage"),
+        **({"stage": pl.col("stage")} if program.has_stages else {}),
         "first_week": pl.when(pl.col("age_days") <= first_week).then(pl.lit("first week")).otherwise(pl.lit("later")),
         "seen": pl.when(pl.col("is_seen")).then(pl.lit("in training")).otherwise(pl.lit("never in training")),
     }

@@ -247,8 +247,10 @@ def _slices(rows: pl.DataFrame, program: Program) -> list[tuple[str, pl.DataFram
     if program.is_table:
         return []
     first_week = pl.col("age_days") <= program.life_cycle.new_max_age
-    named = [(f"stage {stage}", pl.col("stage") == stage) for stage in rows["stage"].unique().sort()]
-    named += [("first week", first_week), ("later weeks", ~first_week)]
+    stages = rows["stage"].unique().sort() if program.has_stages else []
+    named = [(f"stage {stage}", pl.col("stage") == stage) for stage in stages]
+    early, later = ("first year", "later years") if program.is_quarterly else ("first week", "later weeks")
+    named += [(early, first_week), (later, ~first_week)]
     named += [("in training", pl.col("is_seen")), ("never in training", ~pl.col("is_seen"))]
     found = [(name, rows.filter(condition)) for name, condition in named]
     return [(name, part) for name, part in found if not part.is_empty()]

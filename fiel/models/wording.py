@@ -1,7 +1,8 @@
-"""How an undated program speaks of what cohorts and stages are elsewhere: the test part, the base rate.
+"""How programs without stages, and undated ones, speak of what stages and cohorts are elsewhere.
 
-Everything that is said of a model is written once, in the words of dated events. A program of kind `table` has no time
-and one stage only, so "out of time" reads "test" there and the stage rule is the base rate (DOMAIN.md section 0).
+Everything that is said of a model is written once, in the words of dated events of customers in stages. Where everyone
+is in one stage the stage rule is the base rate; a program of kind `table` has no time either, so "out of time" reads
+"test" there (DOMAIN.md section 0). The customers of a pension fund are accounts.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from fiel.program import Program
 
 T = TypeVar("T")
 
-_WORDS = {
+_NO_STAGES = {
     "the stage rule (no machine learning)": "the base rate (no machine learning)",
     "stage rule": "base rate",
     "Stage rule": "Base rate",
+}
+_NO_TIME = {
     "the pooled out-of-time cohorts": "the test part",
     "the out-of-time cohorts": "the test part",
     "its first out-of-time cohort": "the test part",
@@ -32,22 +36,34 @@ _WORDS = {
     "cohorts for": "part for",
     "cohort for": "part for",
 }
-_PATTERN = re.compile("|".join(map(re.escape, _WORDS)))
+_ACCOUNTS = {"customers": "accounts", "customer": "account", "Customers": "Accounts", "Customer": "Account"}
 
 
 def spoken(found: T, program: Program) -> T:
     """`found` (texts in any nesting of data classes, mappings and sequences) in the words of the program."""
-    return _translated(found) if program.is_table else found
+    words = {} if program.has_stages else _NO_STAGES
+    if program.is_table:
+        words = words | _NO_TIME
+    if program.is_quarterly:
+        words = words | _ACCOUNTS
+    return _translated(found, words) if words else found
 
 
-def _translated(value: Any) -> Any:
+def _translated(value: Any, words: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _PATTERN.sub(lambda match: _WORDS[match.group()], value)
+        return _pattern(tuple(words)).sub(lambda match: words[match.group()], value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = {item.name: _translated(getattr(value, item.name)) for item in dataclasses.fields(value) if item.init}
+        changed = {
+            item.name: _translated(getattr(value, item.name), words) for item in dataclasses.fields(value) if item.init
+        }
         return dataclasses.replace(value, **changed)
     if isinstance(value, Mapping):
-        return {_translated(key): _translated(item) for key, item in value.items()}
+        return {_translated(key, words): _translated(item, words) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_translated(item) for item in value)
+        return type(value)(_translated(item, words) for item in value)
     return value
+
+
+@cache
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(rf"\b{re.escape(word)}\b" for word in sorted(words, key=len, reverse=True)))
