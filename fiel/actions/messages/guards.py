@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fiel.actions.messages.brief import Brief
-from fiel.actions.messages.languages import fold, forbidden_words, language_words
-from fiel.actions.messages.patterns import LINK, MONEY, NOT_PRINTED, PLACEHOLDER, QUOTED, WORD
+from fiel.actions.messages.languages import Words, fold, forbidden_words, language_words
+from fiel.actions.messages.patterns import LINK, MONEY, NOT_PRINTED, ODD, PLACEHOLDER, QUOTED, SPACED, WORD
 from fiel.actions.messages.speech import language_fault
 from fiel.program.messages import Language
 
@@ -39,19 +39,23 @@ class Fault:
 
 
 class Titles:
-    """The titles of a catalogue in one language, ready to be found in texts.
+    """The titles of a catalogue in one language, and the names of the operator's groups, ready to be found in texts.
 
-    A title of one word that the template's own sentences use is not looked for: there the word is no product.
+    A title or a group of one word that the template's own sentences use is not looked for: there the word is no name. A
+    title is also found where its words are run together.
     """
 
-    def __init__(self, titles: Iterable[str], language: Language) -> None:
+    def __init__(self, titles: Iterable[str], language: Language, groups: Iterable[str] = ()) -> None:
         tones = language_words(language).tones.values()
         usual = {word for tone in tones for line in tone.model_dump().values() for word in _words(line)}
+        self.groups = Words(group for group in groups if _words(group) and fold(group) not in usual)
         self._by_first: dict[str, list[tuple[str, ...]]] = {}
         for title in titles:
             words = tuple(_words(title))
             if words and not (len(words) == 1 and words[0] in usual):
                 self._by_first.setdefault(words[0], []).append(words)
+            if len(words) > 1:
+                self._by_first.setdefault("".join(words), []).append(("".join(words),))
 
     def found(self, text: str) -> str | None:
         """The first title in the text, folded; None without one."""
@@ -74,12 +78,7 @@ def first_fault(text: str, brief: Brief, titles: Titles) -> Fault | None:
         lambda: _placeholder(text),
         lambda: _length(text, brief),
         lambda: _elements(text, brief),
-        lambda: _language(own, brief),
-        lambda: _risk(own, brief),
-        lambda: _figures(own),
-        lambda: _offers(own, brief),
-        lambda: _links(own),
-        lambda: _products(own, brief, titles),
+        lambda: _own_words(own, brief.language, titles),
     )
     return next((fault for check in checks if (fault := check()) is not None), None)
 
@@ -126,24 +125,45 @@ def _elements(text: str, brief: Brief) -> Fault | None:
     return None
 
 
-def _language(own: str, brief: Brief) -> Fault | None:
-    found = language_fault(own, brief.language)
+@lru_cache(maxsize=1_024)
+def _own_words(own: str, language: Language, titles: Titles) -> Fault | None:
+    """What is wrong with the writer's own words. They are the same in most messages of the template."""
+    checks: tuple[Callable[[], Fault | None], ...] = (
+        lambda: _language(own, language),
+        lambda: _risk(own, language, titles),
+        lambda: _figures(own, language),
+        lambda: _offers(own, language),
+        lambda: _links(own),
+        lambda: _signs(own),
+        lambda: _products(own, language, titles),
+    )
+    return next((fault for check in checks if (fault := check()) is not None), None)
+
+
+def _signs(own: str) -> Fault | None:
+    found = ODD.search(own) or SPACED.search(own)
+    return Fault("characters", f"{found.group().strip()!r} is not how a sentence is written") if found else None
+
+
+def _language(own: str, language: Language) -> Fault | None:
+    found = language_fault(own, language)
     return Fault("language", found) if found else None
 
 
-def _risk(own: str, brief: Brief) -> Fault | None:
-    found = forbidden_words(brief.language, "risk_words").found(own)
-    return Fault("risk", f"{found!r} tells of churn or risk") if found else None
+def _risk(own: str, language: Language, titles: Titles) -> Fault | None:
+    found = _forbidden(own, language, "risk_words") or titles.groups.found(own)
+    return Fault("risk", f"{found!r} tells of churn, risk or a group") if found else None
 
 
-def _figures(own: str) -> Fault | None:
-    found = re.search(r"\d[\d.,]*", own) or next((re.search(re.escape(c), own) for c in own if c.isnumeric()), None)
-    return Fault("figures", f"{found.group()!r} is not the customer's own figure") if found else None
+def _figures(own: str, language: Language) -> Fault | None:
+    digits = re.search(r"\d[\d.,]*", own) or next((re.search(re.escape(c), own) for c in own if c.isnumeric()), None)
+    found = digits.group() if digits else _forbidden(own, language, "numbers")
+    return Fault("figures", f"{found!r} is not the customer's own figure") if found else None
 
 
-def _offers(own: str, brief: Brief) -> Fault | None:
+def _offers(own: str, language: Language) -> Fault | None:
     money = MONEY.search(own)
-    found = money.group() if money else forbidden_words(brief.language, "offer_words").found(own)
+    found = money.group() if money else _forbidden(own, language, "offer_words")
     return Fault("offers", f"{found!r} promises something that is not among the offers") if found else None
 
 
@@ -152,17 +172,24 @@ def _links(own: str) -> Fault | None:
     return Fault("links", f"{found.group()!r} leads somewhere that was not given") if found else None
 
 
-def _products(own: str, brief: Brief, titles: Titles) -> Fault | None:
-    for quoted in QUOTED.findall(own):
+def _products(own: str, language: Language, titles: Titles) -> Fault | None:
+    for match in QUOTED.finditer(own):
+        quoted = match.group(1) or match.group(2) or ""
         if WORD.search(quoted):
             return Fault("products", f"{quoted.strip()!r} is not one of the two products")
-    other = titles.found(own) or forbidden_words(brief.language, "goods").found(own) or _name(own, brief)
+    other = titles.found(own) or _forbidden(own, language, "goods") or _name(own, language)
     return Fault("products", f"{other!r} is not one of the two products") if other else None
 
 
-def _name(own: str, brief: Brief) -> str | None:
+def _forbidden(own: str, language: Language, kind: str) -> str | None:
+    """A forbidden word, also one with a hyphen inside (dis-count)."""
+    words = forbidden_words(language, kind)
+    return words.found(own) or words.found(re.sub(r"(?<=\w)[-‐‑–](?=\w)", "", own))
+
+
+def _name(own: str, language: Language) -> str | None:
     """A word that reads as a name: a capital inside a sentence, or inside a word."""
-    may = language_words(brief.language).capital_words
+    may = language_words(language).capital_words
     for match in WORD.finditer(own):
         word = match.group()
         is_odd = any(letter.isupper() for letter in word[1:])

@@ -42,6 +42,7 @@ class LanguageWords(Strict):
     risk_words: tuple[StrictStr, ...] = Field(description="Words that tell of churn, its probability, risk or segment.")
     offer_words: tuple[StrictStr, ...] = Field(description="Words of offers, prices and discounts.")
     goods: tuple[StrictStr, ...] = Field(description="Words for products, outside the titles of the catalogue.")
+    numbers: tuple[StrictStr, ...] = Field(description="Figures written out; one and two are words of any sentence.")
 
     @cached_property
     def greeting_words(self) -> Words:
@@ -67,7 +68,7 @@ class Words:
             re.escape(fold(entry.removesuffix("*"))) + (r"\w*" if entry.endswith("*") else "")
             for entry in sorted(entries, key=len, reverse=True)
         ]
-        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)")
+        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(parts) or '(?!)'})(?!\w)")
 
     def found(self, text: str) -> str | None:
         """The first match in the text, folded; None without one."""
@@ -94,7 +95,7 @@ def language_words(code: str) -> LanguageWords:
 
 @cache
 def forbidden_words(code: str, kind: str) -> Words:
-    """`risk_words`, `offer_words` or `goods` of the language; English ones count everywhere."""
+    """`risk_words`, `offer_words`, `goods` or `numbers` of the language; English `risk_words` count everywhere."""
     own, english = getattr(language_words(code), kind), getattr(language_words("en"), kind)
-    shared = english if code == "en" or kind == "risk_words" else ()
+    shared = english if kind == "risk_words" else ()
     return Words({*own, *shared})

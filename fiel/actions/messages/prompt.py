@@ -25,9 +25,10 @@ The message has, in this order:
 3. {offer}a line with the sentence "call_to_action" exactly as given;
 4. as the last line, "signature" exactly as given and nothing else.
 
-Write {from_chars} to {to_chars} characters in all. Beside the given texts use no digits and no names, mention no other
-product, no offer, price, discount, gift or link, and do not speak of leaving, cancelling, risk, probability, scores or
-groups. Leave nothing to be filled in."""
+Write {from_chars} to {to_chars} characters in all, in plain sentences without emoji. Beside the given texts use no
+figures, in digits or in words, and no names, mention no other product, no offer, price, payment, discount, gift or
+link, and do not speak of leaving, cancelling, competitors, risk, probability, models, scores or groups. Leave nothing
+to be filled in."""
 
 TONES = {
     "loyal": "warmly, to a loyal customer whom the company thanks",

@@ -52,6 +52,10 @@ MESSAGES: dict[str, pl.DataType] = {
 currency and, like the tokens, that of the answers that the message came from."""
 
 
+COMMON_WORDS = {"low", "medium", "high", "none", "other"}
+"""Groups whose names are words of any sentence: not looked for as names."""
+
+
 @dataclass(frozen=True)
 class Written:
     """The messages (columns of `MESSAGES`, one row for each chosen customer, by customer_id), and how it went.
@@ -102,7 +106,8 @@ def write_messages(
     messages = _messages(program)
     rows = checked(chosen, messages, catalogue)
     all_briefs = briefs(rows, messages, catalogue)
-    titles = {language: Titles(catalogue[f"title_{language}"], language) for language in messages.languages}
+    groups = sorted({*rows["segment"].drop_nulls(), *rows["risk_group"]} - COMMON_WORDS)
+    titles = {language: Titles(catalogue[f"title_{language}"], language, groups) for language in messages.languages}
     templates = [_checked_template(brief, titles[brief.language]) for brief in all_briefs]
     if messages.writer == TEMPLATE:
         made = [_Message("template", text, TEMPLATE) for text in templates]

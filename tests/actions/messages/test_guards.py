@@ -16,7 +16,7 @@ DRAFT_OF = dict(zip(("pt", "es", "en", "ru"), ("Portuguese", "Spanish", "English
 
 
 def titles(language: Language) -> Titles:
-    return Titles(catalogue()[f"title_{language}"], language)
+    return Titles(catalogue()[f"title_{language}"], language, ["base", "premium", "emergentes"])
 
 
 def draft(given: Brief, extra: str = "") -> str:
@@ -57,6 +57,9 @@ def test_a_good_draft_passes(language: Language, risk_group: str) -> None:
         ("pt", "Você é importante para nós, e a gente agradece a Você."),
         ("es", "¿Nos cuenta qué le parece? ¡Gracias!"),
         ("ru", "Мы ценим Вас и Ваше мнение, поэтому пишем вам."),
+        ("en", "It's our customers' trust that we're here for... and that's all!"),
+        ("es", "Le deseamos mucho éxito, y que le vaya muy bien."),
+        ("pt", "Desejamos muito êxito para você e para a sua família."),
     ],
 )
 def test_usual_sentences_pass(language: Language, sentence: str) -> None:
@@ -99,7 +102,7 @@ def test_usual_sentences_pass(language: Language, sentence: str) -> None:
         ("en", "As a thank you there is a discount for you.", "offers"),
         ("en", "The first one is free for you.", "offers"),
         ("en", "You pay only half: € for you.", "offers"),
-        ("en", "It is twenty per cent less for you.", "offers"),
+        ("en", "It is many per cent less for you.", "offers"),
         ("pt", "E você ganha um desconto.", "offers"),
         ("pt", "E tudo isso de graça para você.", "offers"),
         ("es", "Y además un regalo para usted.", "offers"),
@@ -124,7 +127,63 @@ def test_usual_sentences_pass(language: Language, sentence: str) -> None:
         ("ru", "Вы в группе риска.", "risk"),
         ("ru", "Есть вероятность, что вы хотите уйти.", "risk"),
         ("ru", "Ваш прогноз нам известен.", "risk"),
+        ("en", "You belong to our premium people.", "risk"),
+        ("pt", "Você está entre os nossos emergentes.", "risk"),
+        # the same without the word: models, competitors, farewells
+        ("en", "Our model says that you are unhappy.", "risk"),
+        ("en", "You think of switching to another company.", "risk"),
+        ("en", "Please do not go away.", "risk"),
+        ("pt", "Sabemos que você pode sair.", "risk"),
+        ("pt", "Não troque a gente por um concorrente.", "risk"),
+        ("es", "No queremos que se vaya de aquí.", "risk"),
+        ("es", "Puede que cambie a la competencia.", "risk"),
+        ("ru", "Вы можете сменить оператора.", "risk"),
+        ("ru", "Не бросайте нас.", "risk"),
+        # words that are hidden: hyphens, letters set apart, letters of another script or style
+        ("en", "We see your ch-urn in it.", "risk"),
+        ("en", "A dis-count for you.", "offers"),
+        ("en", "We see your c h u r n in it.", "characters"),
+        ("en", "We see your c.h.u.r.n in it.", "characters"),
+        ("en", "We see your ch\u0336urn in it.", "risk"),
+        ("en", "We see your \u0441hurn.", "language"),
+        ("ru", "Мы р\u0061ды вам.", "language"),
+        ("en", "It is \uff46\uff52\uff45\uff45 for you.", "language"),
+        ("en", "A \U0001f381 for you.", "characters"),
+        # figures in words, in other digits, in other groupings
+        ("en", "That is seventy-two for you.", "figures"),
+        ("en", "You are among the top ten of our people.", "figures"),
+        ("en", "That is 1 234 for you.", "figures"),
+        ("en", "That is 1'234 for you.", "figures"),
+        ("en", "That is \uff11\uff12 for you.", "figures"),
+        ("en", "That is \u0663\u0664 for you.", "figures"),
+        ("en", "That is \u216b for you.", "figures"),
+        ("pt", "São doze anos com a gente.", "figures"),
+        ("es", "Son veinte años con nosotros.", "figures"),
+        ("ru", "Вам пять лет с нами.", "figures"),
+        # prices and offers in words
+        ("en", "You pay us later.", "offers"),
+        ("en", "Buy one and take one more home, a two for one.", "offers"),
+        ("pt", "Leve dois e pague um.", "offers"),
+        ("es", "Usted no paga en todo el mes.", "offers"),
+        ("ru", "Вы ничего не платите.", "offers"),
+        # products in other spellings
+        ("en", "You will love BLANKET OAK too.", "products"),
+        ("en", "You will love blanketoak too.", "products"),
+        ("en", "You will love blanket-oak too.", "products"),
+        ("en", "You will love the ‘quiet lantern’ too.", "products"),
+        ("en", "You will love the 'quiet lantern' too.", "products"),
+        # names that nobody filled in
+        ("en", "Dear @name, welcome.", "placeholder"),
+        ("en", "Dear :name, welcome.", "placeholder"),
+        ("en", "Dear (customer), welcome.", "placeholder"),
+        ("en", "Dear 【name】, welcome.", "characters"),
+        ("pt", "Prezado nome do cliente, obrigado.", "placeholder"),
+        ("es", "Estimado nombre del cliente, gracias.", "placeholder"),
+        ("ru", "Уважаемый имя клиента, спасибо вам.", "placeholder"),
         # links
+        ("en", "Visit fiel.club for it.", "links"),
+        ("en", "Visit fiel dot com for it.", "links"),
+        ("en", "Write to help(at)us for it.", "links"),
         ("en", "Have a look at www.example.com for it.", "links"),
         ("en", "Write to us at help@example.com for it.", "links"),
         # language
