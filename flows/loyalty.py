@@ -11,6 +11,7 @@ from typing import Any
 from prefect import flow
 
 from tasks.clock import resolve_as_of
+from tasks.engagement import build_engagement
 from tasks.features import build_features
 from tasks.ingest import ingest_source
 from tasks.report import write_report
@@ -46,6 +47,7 @@ def loyalty(
         version = train_challenger(program, day, target)["version"]
         further[target] = promote_challenger(program, day, version, None, target)
     scored = score_customers(program, day, "granted")
+    engagement = build_engagement(program, day)
     disagreements = find_disagreements(program, day)
     quality = measure_quality(program)
     finish_last_cycle(program)
@@ -62,6 +64,7 @@ def loyalty(
         "promotion": promoted,
         "further_targets": further,
         "scores": scored,
+        "engagement": engagement,
         "disagreements": disagreements,
         "quality": quality,
         "plan": planned,

@@ -25,6 +25,7 @@ from fiel.reports.tables import markdown_table
 from fiel.settings import load_settings
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
+from tasks.engagement import customer_files
 from tasks.features import check_built, feature_inputs
 
 
@@ -51,7 +52,7 @@ def train_challenger(program: str, as_of: date, target: str | None = None) -> di
     with opened(program, target) as context:
         core = Core.open(context.lake)
         split = _split(core, context.program, as_of)
-        mark = training_fingerprint(context.program, feature_inputs(core, context.main), split.dates)
+        mark = training_fingerprint(context.program, _inputs(context, core), split.dates)
         log = get_run_logger()
         found = context.registry.find(mark)
         if found is not None:
@@ -60,7 +61,8 @@ def train_challenger(program: str, as_of: date, target: str | None = None) -> di
         check_built(context, core, split.dates)
         snapshots = _cohorts(context.lake, split.dates)
         log.info("training on %s rows of %d cohorts", f"{snapshots.height:,}", len(split.dates))
-        learned = train(snapshots, outcome(core, split.dates, context.program), context.program, split=split)
+        labels = outcome(core, split.dates, context.program)
+        learned = train(snapshots, labels, context.program, split=split)
         training = as_training(
             learned,
             fingerprint=mark,
@@ -68,7 +70,8 @@ def train_challenger(program: str, as_of: date, target: str | None = None) -> di
             known_through=core.known_through,
             table_versions=core.versions | {"feat_snapshot": context.lake.version("feat_snapshot") or 0},
             example=snapshots.head(5),
-            files=model_plots(trained_card(learned), context.program, as_of),
+            files=model_plots(trained_card(learned), context.program, as_of)
+            | customer_files(context, core, learned, snapshots, labels),
             economics=context.program.economics,
         )
         info = context.registry.log_training(training)
@@ -124,6 +127,12 @@ def promote_challenger(
             "changed": settlement.applied.row is not None,
             "metrics": decision.metrics,
         }
+
+
+def _inputs(context: Context, core: Core) -> str:
+    """Digest of what a training is made of, beside its own rules: features, and what is fitted beside the model."""
+    inputs = feature_inputs(core, context.main)
+    return inputs if context.main.engagement is None else f"{inputs} {context.main.digest('engagement')}"
 
 
 def _split(core: Core, program: Program, as_of: date) -> CohortSplit:

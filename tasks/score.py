@@ -22,6 +22,7 @@ from fiel.reports.tables import markdown_table
 from fiel.tables import TABLES
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
+from tasks.engagement import out_of_sample
 from tasks.features import check_built
 
 
@@ -40,6 +41,7 @@ def score_customers(program: str, as_of: date, reasons: ReasonsFor) -> dict[str,
             context.program,
             table_versions=core.versions | {"feat_snapshot": context.lake.version("feat_snapshot") or 0},
             reasons_for=reasons,
+            probs=out_of_sample(context, champion, snapshot),
         )
         context.lake.replace("out_scores", scores, as_of, context.provenance(model_version=champion.version))
         context.store.load_scores(program, as_of, scores, champion.version)

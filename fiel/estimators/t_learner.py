@@ -7,6 +7,10 @@ customer nor any other of their fold. The models are CatBoost's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -48,17 +52,45 @@ def cross_fitted_uplift(
     fold = stratified_folds(outcome * 2 + treated, folds, seed)
     probs = np.empty((len(table), 2))
     for held_out in range(folds):
-        asked = table.filter(pl.Series(fold == held_out)).select(names)
-        for arm in (0, 1):
-            known = (fold != held_out) & (treated == arm)
-            model = _fitted(table.filter(pl.Series(known)).select(names), outcome[known], seed, threads)
-            probs[fold == held_out, arm] = _asked(model, asked)
+        learner = TLearner.fit(table.filter(pl.Series(fold != held_out)), names, seed=seed, threads=threads)
+        probs[fold == held_out] = learner.predict(table.filter(pl.Series(fold == held_out)))
     return table.select("customer_id", "label", "is_treated").with_columns(
         fold=pl.Series(fold, dtype=pl.Int64),
         prob_control=pl.Series(probs[:, 0]),
         prob_treated=pl.Series(probs[:, 1]),
         uplift=pl.Series(probs[:, 0] - probs[:, 1]),
     )
+
+
+@dataclass(frozen=True)
+class TLearner:
+    """Two fitted models of the same features: `control` of customers left alone, `treated` of treated ones."""
+
+    features: tuple[str, ...]
+    control: CatBoostClassifier
+    treated: CatBoostClassifier
+
+    @classmethod
+    def fit(cls, rows: pl.DataFrame, features: Sequence[str], *, seed: int, threads: int = 1) -> Self:
+        """The models on `rows`: the features, customer_id, label 0 or 1, is_treated; the order of rows does not matter.
+
+        EstimatorError: the outcome or the treatment is among the features, or an arm has one outcome only.
+        """
+        check_features(features)
+        ordered = rows.sort("customer_id")
+        models = []
+        for arm, name in ((False, "control"), (True, "treated")):
+            known = ordered.filter(pl.col("is_treated") == arm)
+            outcome = known.get_column("label").to_numpy().astype(np.int64)
+            if len(np.unique(outcome)) < 2:
+                raise EstimatorError(f"all of the {len(known):,} {name} customers have one outcome: uplift needs both")
+            models.append(_fitted(known.select(features), outcome, seed, threads))
+        return cls(tuple(features), *models)
+
+    def predict(self, rows: pl.DataFrame) -> Array:
+        """Probability of the outcome for each row: without the treatment, with it (rows x 2)."""
+        asked = rows.select(self.features)
+        return np.column_stack([_asked(self.control, asked), _asked(self.treated, asked)])
 
 
 def cross_fitted_treatment(
@@ -94,12 +126,17 @@ def stratified_folds(strata: npt.ArrayLike, folds: int, seed: int) -> Labels:
     return fold
 
 
-def _table(features: pl.DataFrame, labels: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Features and labels of the customers who have both, sorted by customer; and the features' names."""
-    names = [name for name in features.columns if name != "customer_id"]
+def check_features(names: Sequence[str]) -> None:
+    """EstimatorError unless there are features, and neither outcome nor treatment is among them."""
     wrong = [name for name in names if name.lower() in NOT_FEATURES]
     if wrong or not names:
         raise EstimatorError(f"features hold {', '.join(wrong) or 'no column'}: outcome and treatment are no features")
+
+
+def _table(features: pl.DataFrame, labels: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Features and labels of the customers who have both, sorted by customer; and the features' names."""
+    names = [name for name in features.columns if name != "customer_id"]
+    check_features(names)
     known = labels.filter(pl.col("label").is_not_null(), pl.col("is_treated").is_not_null())
     joined = known.select("customer_id", "label", "is_treated").join(features, on="customer_id", how="inner")
     if joined.get_column("customer_id").is_duplicated().any():

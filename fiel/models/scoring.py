@@ -12,6 +12,7 @@ import polars as pl
 from fiel.errors import SchemaError
 from fiel.models.buckets import buckets_of, holds, prob_within
 from fiel.models.loaded import LoadedModel
+from fiel.models.metrics import Array
 from fiel.models.profit import expected_profit
 from fiel.models.reasons import REASONS, reasons
 from fiel.program import Program
@@ -41,6 +42,7 @@ def score(
     *,
     table_versions: Mapping[str, int],
     reasons_for: ReasonsFor = "granted",
+    probs: Array | None = None,
 ) -> pl.DataFrame:
     """Scores, `out_scores`: one row for each customer of `snapshot` (one as_of), sorted by customer.
 
@@ -48,8 +50,9 @@ def score(
     for one who is, `loss_prob` = 1 - prob (see `in_target_now`); and `value_at_stake` = (1 - prob) x `value_if_alive`,
     in the program's smallest unit; and with economics the expected profit of treating the customer, and the grade by it
     (fiel.segments.grades). Outside it they are empty. Reasons are written for the customers that a reward
-    could be granted to (`granted`), for everyone in the population (`all`), or for nobody. SchemaError when the
-    snapshot lacks columns that the model or the scores need.
+    could be granted to (`granted`), for everyone in the population (`all`), or for nobody. `probs`: probabilities of
+    the population by customer, from models that have not seen them, where the model itself has (fiel.models.
+    cross_fitted). SchemaError when the snapshot lacks columns that the model or the scores need.
     """
     missing = [name for name in _CARRIED if name not in snapshot.columns]
     if missing:
@@ -64,12 +67,13 @@ def score(
         )
     ordered = snapshot.sort("customer_id")
     population = ordered.filter("in_population")
-    probs = population.select("customer_id", prob=pl.Series(model.predict(population), dtype=pl.Float64))
+    told = model.predict(population) if probs is None else probs
+    predicted = population.select("customer_id", prob=pl.Series(told, dtype=pl.Float64))
     now = in_target_now(program, ordered.schema)
     worth = expected_profit(pl.col("prob"), program.economics) if program.economics else pl.lit(None, pl.Float64)
     scores = (
         ordered.select(*_CARRIED, _now=now, _value_if_alive=value_if_alive(program, ordered.schema))
-        .join(probs, on="customer_id", how="left", maintain_order="left")
+        .join(predicted, on="customer_id", how="left", maintain_order="left")
         .with_columns(
             gain_prob=pl.when(~pl.col("_now")).then("prob"),
             loss_prob=pl.when(pl.col("_now")).then(1 - pl.col("prob")),

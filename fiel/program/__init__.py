@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fiel.program.attributes import Attributes
 from fiel.program.base import STAGES
+from fiel.program.engagement import EngagementRules, RiskLimits
 from fiel.program.files import load_program, program_names, read_program
 from fiel.program.incentive import Economics, Incentive, ScoreBucket, ValueBucket
 from fiel.program.learning import EmbeddingRules, EnsembleRules, Promotion, Shares, Target, Training
@@ -25,6 +26,7 @@ __all__ = [
     "Clusters",
     "Economics",
     "EmbeddingRules",
+    "EngagementRules",
     "EnsembleRules",
     "EventColumns",
     "Features",
@@ -41,6 +43,7 @@ __all__ = [
     "PurchaseRules",
     "Purchases",
     "Rfm",
+    "RiskLimits",
     "ScoreBucket",
     "Shares",
     "Source",

@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from fiel.errors import ProgramError
 from fiel.program.attributes import Attributes
 from fiel.program.base import Strict, TimeZone
+from fiel.program.engagement import EngagementRules
 from fiel.program.incentive import Economics, Incentive
 from fiel.program.learning import Promotion, Target, Training
 from fiel.program.messages import Messages
@@ -64,6 +65,9 @@ class Program(Strict):
     incentive: Incentive = Field(default_factory=Incentive, description="The incentive policy.")
     economics: Economics | None = Field(None, description="Money of a right and of a wrong action, where known.")
     pension: Pension | None = Field(None, description="A pension fund's quarterly accounts (source format pension).")
+    engagement: EngagementRules | None = Field(
+        None, description="Engagement, value segments, risk groups and uplift (source format telecom)."
+    )
     messages: Messages | None = Field(None, description="What is written to customers. Empty: nothing.")
 
     _is_further: bool = PrivateAttr(default=False)
@@ -132,6 +136,12 @@ class Program(Strict):
             raise ValueError("source.format pension and the section `pension` (which file is which) go together")
         return self
 
+    @model_validator(mode="after")
+    def _engagement_fits(self) -> Program:
+        if (self.source.format == "telecom") != (self.engagement is not None):
+            raise ValueError("source.format telecom and the section `engagement` go together")
+        return self
+
     @property
     def is_quarterly(self) -> bool:
         """Whether the customers are a pension fund's accounts: snapshots hold those that are open at as_of."""
@@ -150,9 +160,14 @@ class Program(Strict):
         return self.kind == "table"
 
     @property
+    def has_stages(self) -> bool:
+        """Whether customers have life-cycle stages: neither an undated table's customers nor accounts have any."""
+        return not (self.is_table or self.is_quarterly)
+
+    @property
     def baseline_words(self) -> str:
-        """What the first champion is called: an undated program has one stage, so its stage rule is the base rate."""
-        return "the base rate" if self.is_table else "the stage rule"
+        """What the first champion is called: where everyone is in one stage, the stage rule is the base rate."""
+        return "the stage rule" if self.has_stages else "the base rate"
 
     @property
     def judged_on(self) -> str:

@@ -44,7 +44,7 @@ class EventColumns(Strict):
 class Source(Strict):
     """Where the data come from and how they are laid out."""
 
-    format: Literal["teomewhy", "event_table", "online_retail", "santander", "pension"] = Field(
+    format: Literal["teomewhy", "event_table", "online_retail", "santander", "pension", "telecom"] = Field(
         description="The layout: a module of `fiel/sources/`."
     )
     kaggle: tuple[KaggleHandle, ...] = Field((), description="Kaggle data sets, resolved to a version before download.")

@@ -7,14 +7,26 @@ part of what is reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
 import polars as pl
 from scipy.stats import norm
 
 from fiel.errors import SegmentError
 from fiel.features.arithmetic import ratio
 from fiel.models.bootstrap import Interval, auc_interval
-from fiel.segments.qini import Qini
+from fiel.segments.qini import Qini, qini_curve
 
+OBSERVED: dict[str, Any] = {
+    "by": pl.String(),
+    "group": pl.String(),
+    "position": pl.Int64(),
+    **dict.fromkeys(("customers", "treated", "control"), pl.Int64()),
+    **dict.fromkeys(("rate_treated", "rate_control", "uplift", "low", "high", "predicted_uplift"), pl.Float64()),
+}
+CURVE: dict[str, Any] = {"point": pl.Int64(), **dict.fromkeys(("share", "gain", "low", "high", "random"), pl.Float64())}
 DECILES = 10
 ALIKE = 0.55
 """AUC of guessing the treatment from the features up to which the two arms count as alike."""
@@ -77,6 +89,86 @@ def arms_alike(
         confidence=confidence,
         seed=seed,
     )
+
+
+@dataclass(frozen=True)
+class UpliftFindings:
+    """What the treatment did.
+
+    `observed` (by, group, position and the columns of `observed_uplift`) and `curve` (the Qini curve with `point`) are
+    empty where nothing can be compared; `statement` says in sentences what can and cannot be said.
+    """
+
+    observed: pl.DataFrame
+    curve: pl.DataFrame
+    qini: Qini | None
+    statement: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Figures and sentences, for a card."""
+        qini = None
+        if self.qini is not None:
+            qini = {
+                "coefficient": astuple(self.qini.coefficient),
+                "gain": astuple(self.qini.gain),
+                "customers": self.qini.customers,
+                "draws": self.qini.draws,
+                "confidence": self.qini.confidence,
+            }
+        return {"qini": qini, "statement": list(self.statement)}
+
+
+def uplift_findings(
+    customers: pl.DataFrame,
+    labels: pl.DataFrame,
+    alike: Interval | None,
+    note: str,
+    segments: Sequence[str],
+    *,
+    confidence: float,
+    draws: int,
+    seed: int,
+) -> UpliftFindings:
+    """Observed uplift of all customers, by segment (in the order of `segments`) and by decile, and the Qini curve.
+
+    customers: customer_id, segment, uplift, uplift_decile (out_engagement; uplift out of sample, empty without models,
+    and then `note` says why); labels: customer_id, label, is_treated. Customers without outcome or treatment do not
+    count.
+    """
+    known = labels.filter(pl.col("label").is_not_null(), pl.col("is_treated").is_not_null())
+    scored = customers.join(known, on="customer_id").sort("customer_id")
+    arms = scored["is_treated"].n_unique()
+    if arms < 2:
+        told = f"Nothing can be said about a treatment: {scored.height:,} customers are known to be treated or not, "
+        return UpliftFindings(
+            pl.DataFrame(schema=OBSERVED), pl.DataFrame(schema=CURVE), None, (told + "all of them the same.",)
+        )
+    places = {name: place for place, name in enumerate(segments)}
+    frames = []
+    for by, group in (("all", pl.lit("all")), ("segment", pl.col("segment")), ("decile", pl.col("uplift_decile"))):
+        rows = scored.with_columns(group=group.cast(pl.String)).filter(pl.col("group").is_not_null())
+        place = (
+            pl.col("group").replace_strict(places, default=len(places), return_dtype=pl.Int64)
+            if by == "segment"
+            else pl.col("group").cast(pl.Int64, strict=False).fill_null(0)
+        )
+        found = observed_uplift(rows, "group", confidence).with_columns(by=pl.lit(by), position=place)
+        frames.append(found.select(list(OBSERVED)).cast(OBSERVED).sort("position"))
+    observed = pl.concat(frames)
+    ranked = scored.filter(pl.col("uplift").is_not_null())
+    if ranked["is_treated"].n_unique() < 2:
+        told = f"Customers are not ranked by uplift: {note or 'there is no model of it'}."
+        return UpliftFindings(observed, pl.DataFrame(schema=CURVE), None, (told, *_LIMITS))
+    qini = qini_curve(
+        ranked["label"].to_numpy(),
+        ranked["is_treated"].cast(pl.Float64).to_numpy(),
+        ranked["uplift"].to_numpy(),
+        draws=draws,
+        confidence=confidence,
+        seed=seed,
+    )
+    curve = qini.curve.with_columns(point=pl.int_range(pl.len(), dtype=pl.Int64)).select(list(CURVE))
+    return UpliftFindings(observed, curve, qini, tuple(uplift_statement(qini, alike)))
 
 
 def uplift_statement(qini: Qini, alike: Interval | None) -> list[str]:

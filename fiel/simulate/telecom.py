@@ -20,6 +20,8 @@ from fiel.simulate.telecom_log import log_parts
 
 CHURN_FILE, LOG_FILE, LINKS_FILE = "churn.csv", "interactions.jsonl", "links.csv"
 LOG_DAYS = 28
+DEMO_CUSTOMERS = 11_896
+"""As many as the real churn file: with fewer, nothing is to be learned from 3 % who leave."""
 _LINKED = 0.8  # share of sessions whose customer is known
 
 
@@ -50,7 +52,7 @@ class Simulation:
 def simulate(
     folder: Path,
     *,
-    customers: int = 11_896,
+    customers: int = DEMO_CUSTOMERS,
     start: date = date(2025, 10, 1),
     end: date = date(2025, 11, 30),
     seed: int = 7,

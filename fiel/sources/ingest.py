@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,9 +18,10 @@ import polars as pl
 from fiel.core import Core
 from fiel.errors import ProgramError, SourceAccessError, SourceError
 from fiel.lake import Lake
+from fiel.lake_parts import write_parts
 from fiel.program import KaggleHandle, Program
 from fiel.settings import Settings
-from fiel.sources import event_table, kaggle, online_retail, pension, raw, santander, teomewhy
+from fiel.sources import event_table, kaggle, online_retail, pension, raw, santander, telecom, teomewhy
 from fiel.sources.files import Wanted, by_patterns, is_simulated, resolve_files
 from fiel.sources.landing import Landing, land_core
 from fiel.sources.landing_table import land_table
@@ -29,6 +31,8 @@ from fiel.sources.version import COMPETITION, KAGGLE, SourcePart, SourceVersion
 from fiel.tables import CORE_TABLES, TABLES
 from fiel.version import code_version
 
+STAGING = "staging"
+"""Folder beside raw/ for tables on their way into the lake that are larger than memory; emptied by each ingest."""
 _RULES = ("day_time_zone", "source", "value", "operator_events", "parts_of_day", "courses_undated_until")
 """Parts of a program that decide what the core tables are."""
 _READERS = {
@@ -109,6 +113,9 @@ def read_and_normalise(
     sieve = Sieve(version.version)
     folders = {part.name: Path(raw_folder) / part.name / part.version for part in version.parts}
     moment = now or datetime.now(UTC).replace(tzinfo=None)
+    if program.source.format == "telecom":
+        found = telecom.read(program, folders, sieve, moment, Path(raw_folder).with_name(STAGING))
+        return land_table(program, version, found.tables, sieve, previous, found.log)
     parsed = _READERS[program.source.format](program, folders, sieve, moment)
     if program.is_table:
         return land_table(program, version, parsed, sieve, previous)
@@ -121,7 +128,7 @@ def commit(
 ) -> IngestSummary:
     """Write the core tables, and last the row in core_versions that puts them in force together."""
     made_by = (provenance or {}) | {"fiel_source_version": version.version, "fiel_fingerprint": fingerprint}
-    versions = {name: lake.write(name, landing.tables[name], made_by) for name in CORE_TABLES}
+    versions = {name: _write(name, landing, lake, made_by) for name in CORE_TABLES}
     earlier = lake.read("core_versions") if lake.exists("core_versions") else _no_versions()
     row = pl.DataFrame(
         {
@@ -188,8 +195,18 @@ def ingest(
     if (found := unchanged(mark, lake)) is not None:
         return found
     folder = land(version, lake, patience)
-    landing = read_and_normalise(program, version, folder, in_force(lake), now)
-    return commit(landing, version, mark, lake, provenance)
+    try:
+        landing = read_and_normalise(program, version, folder, in_force(lake), now)
+        return commit(landing, version, mark, lake, provenance)
+    finally:
+        shutil.rmtree(Path(folder).with_name(STAGING), ignore_errors=True)
+
+
+def _write(table: str, landing: Landing, lake: Lake, made_by: dict[str, str]) -> int:
+    """Write one core table, part after part where it is larger than memory; its version."""
+    if table in landing.files:
+        return write_parts(lake, table, map(pl.read_parquet, landing.files[table]), made_by)
+    return lake.write(table, landing.tables[table], made_by)
 
 
 def _kaggle_version(data_sets: tuple[KaggleHandle, ...], patience: kaggle.Patience | None) -> SourceVersion:
@@ -229,6 +246,8 @@ def _wanted(program: Program) -> Wanted:
         return santander.wanted_files
     if program.source.format == "pension":
         return pension.wanted_files(program)
+    if program.source.format == "telecom":
+        return telecom.wanted_files
     if program.source.columns is None:
         raise ProgramError(f"program {program.name}: source.columns is needed for format event_table")
     return by_patterns(program.source.files, ENDINGS)
@@ -238,7 +257,11 @@ def _rules_digest(program: Program) -> str:
     """Digest of the parts of the program that decide the core tables."""
     grants = sorted(program.incentive.products)
     parts = (*_RULES, "pension") if program.is_quarterly else _RULES
-    content = [program.digest(*parts), sorted(program.target.live_origins), grants, program.incentive.system_origin]
+    content: list[object] = [
+        program.digest(*parts), sorted(program.target.live_origins), grants, program.incentive.system_origin,
+    ]  # fmt: skip
+    if program.engagement is not None:
+        content += [program.engagement.numbers, program.engagement.factors]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

@@ -17,6 +17,7 @@ from fiel.tables import TABLES
 
 INTAKE = pl.Schema(TABLES["core_intake"].declared)
 _READ, _KEPT = "everything that was there", "rows that became events and lines"
+_KEPT_ROWS = "rows that were kept"
 _REJECTS = {
     "too_many_fields": "rows with more fields than the header",
     "invoice_missing": "rows without an invoice number",
@@ -89,6 +90,7 @@ def sieve_intake(sieve: Sieve, core: Mapping[str, pl.DataFrame]) -> pl.DataFrame
     out = [(table, "set_aside", rule, number) for (table, rule), number in sieve.aside.items() if number]
     out += [(table, "rejected", rule, number) for table, rule, number in rejected.iter_rows()]
     made = {table: core[table].height for table, *_ in out if table not in sieve.read and table in core}
+    undated = "core_attributes" in core and core["core_attributes"].height > 0
 
     def steps(table: str) -> Iterator[_Step]:
         gone = [step for step in out if step[0] == table]
@@ -97,7 +99,7 @@ def sieve_intake(sieve: Sieve, core: Mapping[str, pl.DataFrame]) -> pl.DataFrame
         yield table, "read", None, _READ, True, read, None
         for _, step, rule, number in gone:
             yield table, step, rule, _words(rule), True, number, None
-        yield table, "kept", None, _KEPT, True, read - lost, None
+        yield table, "kept", None, _KEPT_ROWS if undated else _KEPT, True, read - lost, None
 
     return _frame(step for table in (*sieve.read, *made) for step in steps(table))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 
@@ -60,7 +61,8 @@ UNKNOWN_ORIGIN = "unknown"
 class Landing:
     """The core tables of one source version, not written yet, with what was counted on the way.
 
-    `tables` holds every name of CORE_TABLES. `counts` are rows: read, kept, rejected, set aside, changed.
+    `tables` holds every name of CORE_TABLES. `counts` are rows: read, kept, rejected, set aside, changed. A core table
+    that is larger than memory is empty in `tables` and stands in `files`: Parquet parts in the order of its key.
     """
 
     tables: dict[str, pl.DataFrame]
@@ -68,6 +70,7 @@ class Landing:
     first_day: date
     counts: dict[str, int]
     warnings: list[str] = field(default_factory=list)
+    files: dict[str, tuple[Path, ...]] = field(default_factory=dict)
 
     @property
     def rejected_by_rule(self) -> dict[str, int]:

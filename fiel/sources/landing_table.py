@@ -17,6 +17,7 @@ from fiel.sources.changes import compare
 from fiel.sources.checks import check_reject_share
 from fiel.sources.intake import sieve_intake
 from fiel.sources.landing import Landing
+from fiel.sources.otto import InteractionLog
 from fiel.sources.profile import collected_profile
 from fiel.sources.rules import Sieve
 from fiel.sources.version import SourceVersion
@@ -31,12 +32,14 @@ def land_table(
     parsed: dict[str, pl.DataFrame],
     sieve: Sieve,
     previous: Core | None,
+    log: InteractionLog | None = None,
 ) -> Landing:
     """The core tables of an undated source, its customers compared with those of the `previous` core.
 
     `parsed` has `attributes` (customer_id, x_…, c_…; one row for each customer) and `labels` (core_labels), and may
     have other core tables under their names without `core_`; the rest are empty. SourceError: no customer at all, or a
-    label of a customer without attributes. RejectShareError: too many rejected rows.
+    label of a customer without attributes. RejectShareError: too many rejected rows. `log` is the interaction log of a
+    source that has one: core_interactions, which is not held in memory.
     """
     if program.source.version_date is None:
         raise ProgramError(f"program {program.name}: source.version_date is needed for an undated source")
@@ -81,7 +84,18 @@ def land_table(
     }
     counts["labelled"] = int(labels["label"].is_not_null().sum())
     counts["positives"] = int(labels["label"].sum())
-    return Landing(tables, known_through, known_through, counts | comparison.counts | sieve.counts, sieve.warnings)
+    if log is not None:
+        counts |= {"kept_interactions": log.events}
+        late = (log.last_day - known_through).days
+        sieve.warn(max(0, late), f"days of the interaction log lie after {known_through}: they are never looked at")
+    return Landing(
+        tables,
+        known_through,
+        known_through,
+        counts | comparison.counts | sieve.counts,
+        sieve.warnings,
+        {} if program.engagement is None else {"core_interactions": log.parts if log is not None else ()},
+    )
 
 
 def _empty(table: str) -> pl.DataFrame:

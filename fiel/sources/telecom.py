@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from fiel.errors import SourceError
+from fiel.errors import ProgramError, SourceError
+from fiel.program import Program
 from fiel.sources.churn_table import FACTORS, NUMBERS, read_churn_table, read_links
 from fiel.sources.otto import InteractionLog, read_interactions
 from fiel.sources.otto_lines import ENDINGS
@@ -43,6 +44,11 @@ class Telecom:
     links: pl.DataFrame
     log: InteractionLog | None
 
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The tables that fit into memory, by their names without `core_`."""
+        return {"attributes": self.attributes, "labels": self.labels, "links_sessions": self.links}
+
 
 def telecom_files(names: Sequence[str]) -> TelecomFiles:
     """Which of a folder's files are which: `links*.csv`, one other CSV (the churn file), and any number of .jsonl.
@@ -62,6 +68,28 @@ def telecom_files(names: Sequence[str]) -> TelecomFiles:
             f"{LINKS}, and the log as {', '.join(ENDINGS)}; there are: {there}"
         )
     return TelecomFiles(churn[0], links[0] if links else None, tuple(log))
+
+
+def wanted_files(names: list[str]) -> list[str]:
+    """The files of a folder that belong to the source (see `telecom_files`)."""
+    return telecom_files(names).names
+
+
+def read(program: Program, folders: dict[str, Path], sieve: Sieve, now: datetime, staging: Path) -> Telecom:
+    """The landed files of a source version; ProgramError where the program has no section `engagement`."""
+    rules = program.engagement
+    if rules is None:
+        raise ProgramError(f"program {program.name} has no section `engagement`: it says what the churn file holds")
+    (folder,) = folders.values()
+    return read_telecom(
+        folder,
+        staging,
+        sieve,
+        now,
+        day_time_zone=program.day_time_zone,
+        numbers=rules.numbers,
+        factors=rules.factors,
+    )
 
 
 def read_telecom(

@@ -35,6 +35,7 @@ from fiel.tables.core import (
     Skills,
     Versions,
 )
+from fiel.tables.engagement import Engagement, EventCounts, PopularItems, QiniCurve, Uplift
 from fiel.tables.features import (
     ACTIVITY_PATTERNS,
     ATTRIBUTE_PATTERNS,
@@ -152,6 +153,11 @@ TABLES: dict[str, Table] = {
         Table("out_hold_out", HoldOut, by_as_of=True),
         Table("out_quality", Quality),
         Table("out_plan", Plan, by_as_of=True),
+        Table("out_engagement", Engagement, by_as_of=True),
+        Table("out_uplift", Uplift, by_as_of=True),
+        Table("out_qini", QiniCurve, by_as_of=True),
+        Table("out_event_counts", EventCounts, by_as_of=True),
+        Table("out_popular_items", PopularItems, by_as_of=True),
         Table("out_message_input", MessageInput, by_as_of=True),
     )
 }
