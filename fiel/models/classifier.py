@@ -52,6 +52,7 @@ def base_recipe(features: list[str], schema: pl.Schema, training: Training) -> R
         seed=training.seed,
         threads=training.threads,
         device=training.device,
+        negatives_kept=training.negatives_kept,
     )
 
 

@@ -77,15 +77,47 @@ def log_losses(labels: Array, probs: Array) -> Array:
     return np.asarray(-(labels * np.log(clipped) + (1 - labels) * np.log1p(-clipped)))
 
 
-def average_precision(labels: Array, probs: Array) -> float:
-    """Area under the precision-recall steps; tied probabilities enter together. Needs at least one positive."""
-    order = np.argsort(-np.asarray(probs), kind="stable")
-    sorted_probs, hits = np.asarray(probs)[order], np.cumsum(np.asarray(labels)[order])
-    last_of_tie = np.append(np.flatnonzero(np.diff(sorted_probs)), len(sorted_probs) - 1)
-    true_positives = hits[last_of_tie].astype(np.float64)
-    precision = true_positives / (last_of_tie + 1)
-    recall_steps = np.diff(true_positives, prepend=0.0) / hits[-1]
+def average_precision(labels: Array, probs: Array, negative_weight: float = 1.0) -> float:
+    """Area under the precision-recall steps; tied probabilities enter together. Needs at least one positive.
+
+    `negative_weight`: as many rows as each negative stands for, where a share of them was drawn.
+    """
+    _, hits, misses = _from_the_top(labels, probs)
+    precision = hits / (hits + misses * negative_weight)
+    recall_steps = np.diff(hits, prepend=0.0) / hits[-1]
     return float(np.sum(precision * recall_steps))
+
+
+def best_f1_threshold(labels: Array, probs: Array) -> float | None:
+    """The probability from which on rows have to be called positive for the highest F1; None without a positive.
+
+    Of several equally good ones the highest.
+    """
+    if not np.sum(labels):
+        return None
+    steps, hits, misses = _from_the_top(labels, probs)
+    return float(steps[np.argmax(2 * hits / (hits + misses + hits[-1]))])
+
+
+def f1(labels: Array, probs: Array, threshold: float) -> float | None:
+    """Harmonic mean of precision and recall, rows from `threshold` on called positive; None without a positive row.
+
+    >>> f1(np.array([1, 1, 0, 0]), np.array([0.9, 0.2, 0.8, 0.1]), 0.5)
+    0.5
+    """
+    called, positive = np.asarray(probs) >= threshold, np.asarray(labels) == 1
+    if not positive.any():
+        return None
+    return float(2 * (called & positive).sum() / (called.sum() + positive.sum()))
+
+
+def _from_the_top(labels: Array, probs: Array) -> tuple[Array, Array, Array]:
+    """Each distinct probability, highest first, and the positives and negatives at or above it."""
+    order = np.argsort(-np.asarray(probs), kind="stable")
+    ranked, hits = np.asarray(probs)[order], np.cumsum(np.asarray(labels)[order])
+    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    positives = hits[last_of_tie].astype(np.float64)
+    return ranked[last_of_tie], positives, last_of_tie + 1 - positives
 
 
 def profits(labels: Array, probs: Array, economics: Economics) -> Array:

@@ -70,6 +70,11 @@ class Recipe:
         made = self.embedding.names if self.embedding else ()
         return tuple(name for name in self.features if name not in made)
 
+    @property
+    def words(self) -> str:
+        """What kind of model it is: `single model` or `ensemble of 5`."""
+        return f"ensemble of {len(self.members)}" if self.members else "single model"
+
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain JSON values."""
         content: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))

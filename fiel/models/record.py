@@ -13,7 +13,8 @@ import polars as pl
 
 from fiel.models.artifact import Training
 from fiel.models.baselines import PURCHASE_MODEL
-from fiel.models.retraining import Learned, procedure_digest
+from fiel.models.procedure import procedure_digest
+from fiel.models.retraining import Learned
 from fiel.models.thresholds import expected_maximum_profit, maximum_profit
 from fiel.program import Economics, Program
 
@@ -25,6 +26,8 @@ _MEASURES = ("rows", "target_rate", "auc", "log_loss", "brier", "average_precisi
 def training_fingerprint(program: Program, inputs: str, dates: Sequence[date]) -> str:
     """Digest of everything that decides a training: `inputs` (data, features, code), procedure, threads, cohorts."""
     rules = [procedure_digest(program), program.training.threads, program.promotion.confidence]
+    if program.training.random_split:  # changes no model, only what is reported of it
+        rules.append("random split")
     content = [inputs, *rules, [day.isoformat() for day in dates]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
@@ -58,7 +61,9 @@ def as_training(
         | _metrics(learned, "stage_rule", prefix="stage_rule.")
         | _metrics(learned, PURCHASE_MODEL, prefix=f"{PURCHASE_MODEL}.")
         | _purchase_differences(learned)
-        | _money(learned, economics),
+        | _money(learned, economics)
+        | _ablation(learned)
+        | _alternatives(learned),
         files={EVALUATION_FILE: evaluation_file(learned), **_tables(learned), **files},
         tags={"calibration_spread": json.dumps(asdict(learned.spread), sort_keys=True)},
     )
@@ -76,6 +81,7 @@ def evaluation_file(learned: Learned) -> bytes:
         "importances": learned.importances,
         "thresholds": found.thresholds,
     }
+    frames |= _comparisons(learned)
     content = {name: frame.to_dicts() for name, frame in frames.items()}
     return json.dumps(content, default=str, sort_keys=True, ensure_ascii=False).encode()
 
@@ -92,6 +98,7 @@ def _params(learned: Learned) -> dict[str, Any]:
         **{f"recipe.{name}": value for name, value in dict(learned.recipe.params).items()},
         "recipe.iterations": learned.recipe.iterations,
         "recipe.features": len(learned.recipe.features),
+        **_kind(learned),
         "recipe.seed": learned.recipe.seed,
         "recipe.threads": learned.recipe.threads,
         "calibration.scale": learned.sigmoid.scale,
@@ -118,6 +125,58 @@ def _purchase_differences(learned: Learned) -> dict[str, float | None]:
             key = f"{PURCHASE_MODEL}.oot.{name}_difference"
             found |= {key: interval.estimate, f"{key}_low": interval.low, f"{key}_high": interval.high}
     return found
+
+
+def _kind(learned: Learned) -> dict[str, Any]:
+    """Parameters of what a recipe has only where the program file asks for it."""
+    recipe = learned.recipe
+    found: dict[str, Any] = {}
+    if recipe.members:
+        found["recipe.members"] = len(recipe.members)
+        found["recipe.iterations"] = " ".join(str(member.iterations) for member in recipe.members)
+        found["recipe.weights"] = " ".join(f"{member.weight:g}" for member in recipe.members)
+        found["recipe.bias"] = recipe.bias
+    if recipe.embedding:
+        found["recipe.embedding"] = recipe.embedding.kind
+        found["recipe.embedding_size"] = recipe.embedding.size
+    if recipe.negatives_kept < 1:
+        found["recipe.negatives_kept"] = recipe.negatives_kept
+    return found
+
+
+def _ablation(learned: Learned) -> dict[str, float | None]:
+    """For each comparison on the folds the log loss that it saves on a row, and the standard error of that."""
+    found: dict[str, float | None] = {}
+    for row in learned.search.ablation.to_dicts():
+        name = "autoencoder_against_pca" if row["without"] == "pca" else str(row["with"])
+        key = f"ablation.{row['what']}" + (f".{name}" if row["what"] == "embedding" else "")
+        found |= {f"{key}.gain": row["gain"], f"{key}.gain_error": row["gain_error"]}
+    return found
+
+
+def _alternatives(learned: Learned) -> dict[str, float | None]:
+    """F1 out of time, the alternative's measures, those on a random split (optimistic); nothing where not asked for."""
+    found: dict[str, float | None] = {}
+    for row in learned.alternatives.table.to_dicts():
+        if row["is_registered"]:
+            found |= {"oot.f1": row["f1"], "oot.f1_threshold": row["f1_threshold"]}
+            continue
+        key = "random_split_optimistic" if row["is_optimistic"] else "alternative.oot"
+        found |= {f"{key}.{name}": row[name] for name in ("auc", "average_precision", "f1", "log_loss")}
+    for row in learned.alternatives.differences.to_dicts():
+        key = f"alternative.oot.{row['metric']}_difference"
+        found |= {key: row["value"], f"{key}_low": row["low"], f"{key}_high": row["high"]}
+    return found
+
+
+def _comparisons(learned: Learned) -> dict[str, pl.DataFrame]:
+    """The tables of what was compared where the program file asks for it; those that have rows."""
+    frames = {
+        "ablation": learned.search.ablation,
+        "alternatives": learned.alternatives.table,
+        "alternative_differences": learned.alternatives.differences,
+    }
+    return {name: frame for name, frame in frames.items() if frame.height}
 
 
 def _money(learned: Learned, economics: Economics | None) -> dict[str, float | None]:
@@ -147,6 +206,7 @@ def _tables(learned: Learned) -> dict[str, bytes]:
         "search": learned.search.history,
         "folds": learned.search.folds,
     }
+    frames |= _comparisons(learned)
     if learned.split.parts is not None:
         frames["dropped_columns"] = learned.dropped
     return {f"tables/{name}.csv": frame.write_csv().encode() for name, frame in frames.items()}

@@ -11,7 +11,6 @@ Order of the steps (DESIGN.md sections 4 and 5):
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -24,6 +23,7 @@ from fiel.errors import CohortError, SchemaError
 from fiel.features.accounts import account_age_days
 from fiel.features.snapshot import model_features
 from fiel.models import classifier
+from fiel.models.alternatives import Alternatives, Fitted, alternatives
 from fiel.models.baselines import in_population, with_purchase_prob
 from fiel.models.calibration import (
     CalibrationCheck,
@@ -33,25 +33,20 @@ from fiel.models.calibration import (
     cohort_spread,
     fit_sigmoid,
 )
-from fiel.models.classifier import DEFAULT_PARAMS, base_recipe
+from fiel.models.classifier import base_recipe
 from fiel.models.cohorts import CohortSplit
 from fiel.models.columns import dropped_columns
 from fiel.models.drift import psi, psi_inputs
 from fiel.models.evaluation import Evaluation, evaluate
 from fiel.models.parts import OOT, TRAIN, VALID
+from fiel.models.procedure import procedure_digest
 from fiel.models.recipe import Recipe
-from fiel.models.search import SEARCH_SPACE, Search, search_recipe
+from fiel.models.search import Search, search_recipe
 from fiel.models.stage_rule import StageRule
 from fiel.program import Program
 
-PROCEDURE = 1
-"""Version of the learning procedure. Raise it when a change of code makes another kind of model of equal rows."""
-
 EXPLAINED_ROWS = 4_000
 """Newest rows on which feature importances are computed."""
-
-_RULES_OF_GROUPS = {"rfm": "rfm", "purchase": "purchases", "attributes": "attributes"}
-"""Feature groups with rules of their own in the program file; a program without the group has no such rules."""
 
 PREDICTION_COLUMNS = (
     "customer_id", "as_of", "split", "stage", "age_days", "label", "is_seen", "is_break", "prob", "rule_prob"
@@ -69,6 +64,7 @@ class Learned:
     one month lies from another (`month_to_month`), which widens its intervals. `importances`: feature, mean absolute
     SHAP value in log odds. `psi_scores`: the artifact's scores, its own training rows to out-of-time. `dropped`: the
     columns of an undated program that are constant or repeat another one in train, and why (fiel.models.columns).
+    `alternatives`: what stands beside the model where the program file asks for it (fiel.models.alternatives).
     """
 
     recipe: Recipe
@@ -88,6 +84,7 @@ class Learned:
     psi_inputs: pl.DataFrame
     psi_scores: float
     dropped: pl.DataFrame
+    alternatives: Alternatives
 
     @property
     def trained_as_of(self) -> tuple[date, ...]:
@@ -120,14 +117,9 @@ def train(
     base = base_recipe(_usable(kept, fitted_on), rows.schema, program.training)
 
     search = search_recipe(base, fitted_on, program)
-    recipe = search.recipe
-    selected = classifier.fit(recipe, fitted_on)
-    spread = month_to_month(search, selected, valid, split)
-    check, sigmoid = calibrate(selected, valid, split, program, spread)
-    classifier.fold_in(selected, sigmoid)
-
-    both = pl.concat([fitted_on, valid])
-    artifact = classifier.fit(recipe, both, sigmoid)
+    recipe, both = search.recipe, pl.concat([fitted_on, valid])
+    made = _made(recipe, fitted_on, valid, search, split, program)
+    selected, artifact = made.early, made.late
     rule = StageRule.fit(both["stage"], both["label"])
     early_rule = StageRule.fit(fitted_on["stage"], fitted_on["label"])
     predictions = pl.concat(
@@ -138,12 +130,15 @@ def train(
         ]
     )
     content = classifier.model_bytes(artifact)
+    other = _made(search.alternative, fitted_on, valid, search, split, program) if search.alternative else None
+    theirs = other.fitted(valid, oot) if other else None
+    beside = alternatives(made.fitted(valid, oot), theirs, rows, split, program)
     return Learned(
         recipe=recipe,
         procedure=procedure_digest(program),
-        sigmoid=sigmoid,
-        calibration=check,
-        spread=spread,
+        sigmoid=made.sigmoid,
+        calibration=made.check,
+        spread=made.spread,
         model=artifact,
         model_bytes=content,
         digest=hashlib.sha256(content).hexdigest(),
@@ -151,12 +146,40 @@ def train(
         split=split,
         search=search,
         predictions=predictions,
-        evaluation=evaluate(predictions, program, spread),
+        evaluation=evaluate(predictions, program, made.spread),
         importances=importances(artifact, both),
         psi_inputs=psi_inputs(both, oot, recipe.inputs, program.promotion.warn_psi),
         psi_scores=psi(classifier.predict(artifact, both), classifier.predict(artifact, oot)),
         dropped=dropped,
+        alternatives=beside,
     )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A recipe's two models: `early` of train, calibrated; `late`, the artifact, of train and validation."""
+
+    recipe: Recipe
+    early: CatBoostClassifier
+    late: CatBoostClassifier
+    check: CalibrationCheck
+    sigmoid: Sigmoid
+    spread: CohortSpread
+
+    def fitted(self, valid: pl.DataFrame, oot: pl.DataFrame) -> Fitted:
+        return Fitted(self.recipe, classifier.predict(self.early, valid), classifier.predict(self.late, oot))
+
+
+def _made(
+    recipe: Recipe, fitted_on: pl.DataFrame, valid: pl.DataFrame, search: Search, split: CohortSplit, program: Program
+) -> _Made:
+    """Steps 2 and 3 of the module with one recipe."""
+    early = classifier.fit(recipe, fitted_on)
+    spread = month_to_month(search, early, valid, split)
+    check, sigmoid = calibrate(early, valid, split, program, spread)
+    classifier.fold_in(early, sigmoid)
+    late = classifier.fit(recipe, pl.concat([fitted_on, valid]), sigmoid)
+    return _Made(recipe, early, late, check, sigmoid, spread)
 
 
 def refit(recipe_json: dict[str, Any], rows: pl.DataFrame) -> CatBoostClassifier:
@@ -239,27 +262,6 @@ def month_to_month(search: Search, model: CatBoostClassifier, valid: pl.DataFram
     ).select(columns)
     unseen = pl.concat([folds, scored])
     return cohort_spread(unseen.filter(~pl.col("as_of").is_in(split.breaks)))
-
-
-def procedure_digest(program: Program) -> str:
-    """Hex digest (16 characters) of how a model is made: two trainings with the same one differ in their rows only.
-
-    It covers target, life cycle, features, training rules and the search space, not what a search found in one
-    month's rows: "the same recipe on newer data" of DESIGN.md section 5 is an equal procedure.
-    """
-    left_out = {"threads"} if program.is_table else {"threads", "shares"}
-    rules = program.training.model_dump(mode="json", exclude=left_out)
-    names = ["target", "life_cycle", "features", "value_clusters", "parts_of_day", "operator_events"]
-    names += [part for group, part in _RULES_OF_GROUPS.items() if group in program.features.groups]
-    parts = program.digest(*names)
-    content = {
-        "procedure": PROCEDURE,
-        "program": parts,
-        "training": rules,
-        "space": SEARCH_SPACE,
-        "default": DEFAULT_PARAMS,
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def importances(model: CatBoostClassifier, rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,19 +12,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, median
 
-import numpy as np
 import polars as pl
 
 from fiel.errors import ProgramError
 from fiel.features.groups import GROUPS
-from fiel.models.classifier import DEFAULT_PARAMS, check_device, in_order, pool
+from fiel.models.classifier import DEFAULT_PARAMS, check_device, pool
 from fiel.models.folds import FoldRows, fold_rows
-from fiel.models.metrics import auc, log_losses
 from fiel.models.recipe import Recipe
 from fiel.models.sampling import sampled
+from fiel.models.search_tables import (
+    FOLD_SCHEMA,
+    HISTORY_SCHEMA,
+    JUDGED_SCHEMA,
+    SEARCH_SPACE,
+    fold_table,
+    history,
+    judged,
+)
 from fiel.models.trials import (
     ABLATION_SCHEMA,
     Trial,
@@ -43,57 +50,18 @@ FEWEST_ITERATIONS = 10
 UNJUDGED_ITERATIONS = 120
 """Trees where no fold can judge (one cohort, one customer): what the folds of the real months settle at."""
 
-SEARCH_SPACE: dict[str, tuple[float, float, str]] = {
-    "depth": (3, 6, "int"),
-    "learning_rate": (0.04, 0.12, "log"),
-    "l2_leaf_reg": (1.0, 30.0, "log"),
-    "rsm": (0.2, 1.0, "float"),
-    "random_strength": (0.5, 4.0, "log"),
-}
-"""Parameter: lowest, highest, scale."""
-
-HISTORY_SCHEMA = {
-    "step": pl.String(),
-    "trial": pl.Int64(),
-    "log_loss": pl.Float64(),
-    "iterations": pl.Int64(),
-    "features": pl.Int64(),
-    "is_chosen": pl.Boolean(),
-    **dict.fromkeys(SEARCH_SPACE, pl.Float64()),
-}
-FOLD_SCHEMA = {
-    "fold": pl.Int64(),
-    "kind": pl.String(),
-    "fit_from": pl.Date(),
-    "fit_to": pl.Date(),
-    "judge_from": pl.Date(),
-    "judge_to": pl.Date(),
-    "fit_rows": pl.Int64(),
-    "judge_rows": pl.Int64(),
-    "iterations": pl.Int64(),
-    "auc": pl.Float64(),
-    "log_loss": pl.Float64(),
-    "base_log_loss": pl.Float64(),
-}
-JUDGED_SCHEMA = {
-    "fold": pl.Int64(),
-    "kind": pl.String(),
-    "customer_id": pl.String(),
-    "as_of": pl.Date(),
-    "label": pl.Int8(),
-    "raw": pl.Float64(),
-}
-
 
 @dataclass(frozen=True)
 class Search:
     """What the search chose and how it got there.
 
-    `history`: one row for each recipe that was tried (step `default`, `without GROUP` or `trial`). `folds`: one row
-    for each fold under the chosen recipe; `kind` says whether it was cut by time or, where train is too short for
-    that, by customer. `judged`: out-of-fold predictions of the chosen recipe (fold, customer_id, as_of, label, raw log
-    odds). `dropped_groups`: optional groups that did not help. `ablation`: what optional groups, an embedding and an
-    ensemble do on the folds (fiel.models.trials.ABLATION_SCHEMA), one row for each comparison.
+    `history`: one row for each recipe that was tried (step `default`, `without GROUP`, `embedding KIND`, `trial` or
+    `ensemble`). `folds`: one row for each fold under the chosen recipe; `kind` says whether it was cut by time or,
+    where train is too short for that, by customer. `judged`: out-of-fold predictions of the chosen recipe (fold,
+    customer_id, as_of, label, raw log odds). `dropped_groups`: optional groups that did not help. `ablation`: what
+    optional groups, an embedding and an ensemble do on the folds (fiel.models.trials.ABLATION_SCHEMA), one row for each
+    comparison. `alternative`: the single model where the ensemble was chosen, and the other way round; None where no
+    ensemble was tried.
     """
 
     recipe: Recipe
@@ -102,6 +70,22 @@ class Search:
     judged: pl.DataFrame
     dropped_groups: tuple[str, ...]
     ablation: pl.DataFrame
+    alternative: Recipe | None = None
+
+
+@dataclass
+class _Bench:
+    """The folds as they stand, what was tried on them, and the best so far."""
+
+    folds: Sequence[FoldRows]
+    best: Trial
+    negatives_kept: float
+    tried: list[Trial] = field(default_factory=list)
+    ablation: list[dict[str, object]] = field(default_factory=list)
+
+    def compare(self, what: str, names: tuple[str, str], trials: tuple[Trial, Trial], *, is_kept: bool) -> None:
+        row = ablation_row(what, names, trials, self.folds, self.negatives_kept, is_kept=is_kept)
+        self.ablation.append(row)
 
 
 def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search:
@@ -123,51 +107,80 @@ def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search
             pl.DataFrame(schema=schema) for schema in (HISTORY_SCHEMA, FOLD_SCHEMA, JUDGED_SCHEMA, ABLATION_SCHEMA)
         ]
         return Search(fixed, empty[0], empty[1], empty[2], (), empty[3])
-    best = try_recipe("default", base, folds)
-    tried, dropped, ablation = [best], [], []
-    for group in program.features.optional_groups:
-        columns = columns_of_group(group, best.recipe.features, program)
-        if columns and len(columns) < len(best.recipe.features):
-            without = try_recipe(f"without {group}", best.recipe.without(columns), folds)
-            tried.append(without)
-            unjudged = folds[0].kind == "customer" and not GROUPS[group].per_customer
-            is_dropped = unjudged or without.log_loss <= best.log_loss
-            names = (f"with {group}", f"without {group}")
-            ablation.append(ablation_row(group, names, (best, without), folds, is_kept=not is_dropped))
-            if is_dropped:
-                best = without
-                dropped.append(group)
-    if program.training.embedding:
-        plain, embeddings = best, try_embeddings(best, folds, program.training.embedding)
-        tried += [trial for trial, _ in embeddings.values()]
-        if embeddings:
-            found, with_it = min(embeddings.values(), key=lambda one: one[0].log_loss)
-            best, folds = (found, with_it) if is_convincing(found, plain, folds) else (plain, folds)
-        for kind, (trial, _) in embeddings.items():
-            names, kept = (kind, "no embedding"), trial is best
-            ablation.append(ablation_row("embedding", names, (trial, plain), folds, is_kept=kept))
-        if len(embeddings) > 1:
-            pair = (embeddings["autoencoder"][0], embeddings["pca"][0])
-            ablation.append(ablation_row("embedding", ("autoencoder", "pca"), pair, folds, is_kept=best is pair[0]))
-    tried.extend(_trials(best.recipe, folds, program))
-    found = min(tried, key=lambda trial: trial.log_loss)
-    best = found if is_convincing(found, best, folds) else best
-    if program.training.ensemble:
-        together = try_ensemble(best, folds, program.training.ensemble)
-        kept = is_convincing(together, best, folds)
-        names = (f"ensemble of {len(together.recipe.members)}", "single model")
-        ablation.append(ablation_row("ensemble", names, (together, best), folds, is_kept=kept))
-        tried.append(together)
-        best = together if kept else best
-    growth = rows.height / fmean(fold.fit.height for fold in folds)
+    first = try_recipe("default", base, folds)
+    bench = _Bench(folds, first, base.negatives_kept, [first])
+    dropped = _without_groups(bench, program)
+    _with_embedding(bench, program)
+    trials = _trials(bench.best.recipe, bench.folds, program)
+    bench.tried += trials
+    found = min([bench.best, *trials], key=lambda trial: trial.log_loss)
+    bench.best = found if is_convincing(found, bench.best, bench.folds) else bench.best
+    other = _together(bench, program)
+    growth = rows.height / fmean(fold.fit.height for fold in bench.folds)
     return Search(
-        recipe=grown(best.recipe, growth, median(best.iterations), FEWEST_ITERATIONS, base.iterations),
-        history=_history(tried, best),
-        folds=_fold_table(folds, best),
-        judged=_judged(folds, best),
-        dropped_groups=tuple(dropped),
-        ablation=pl.DataFrame(ablation, schema=ABLATION_SCHEMA),
+        recipe=_finished(bench.best, growth, base.iterations),
+        history=history(bench.tried, bench.best),
+        folds=fold_table(bench.folds, bench.best),
+        judged=judged(bench.folds, bench.best),
+        dropped_groups=dropped,
+        ablation=pl.DataFrame(bench.ablation, schema=ABLATION_SCHEMA),
+        alternative=_finished(other, growth, base.iterations) if other else None,
     )
+
+
+def _without_groups(bench: _Bench, program: Program) -> tuple[str, ...]:
+    """Tries the recipe without each optional group; the groups that were dropped."""
+    dropped = []
+    for group in program.features.optional_groups:
+        best = bench.best
+        columns = columns_of_group(group, best.recipe.features, program)
+        if not columns or len(columns) == len(best.recipe.features):
+            continue
+        without = try_recipe(f"without {group}", best.recipe.without(columns), bench.folds)
+        bench.tried.append(without)
+        unjudged = bench.folds[0].kind == "customer" and not GROUPS[group].per_customer
+        is_dropped = unjudged or without.log_loss <= best.log_loss
+        bench.compare(group, (f"with {group}", f"without {group}"), (best, without), is_kept=not is_dropped)
+        if is_dropped:
+            bench.best = without
+            dropped.append(group)
+    return tuple(dropped)
+
+
+def _with_embedding(bench: _Bench, program: Program) -> None:
+    """Tries an embedding of each kind against none; the better one stays if it convinces."""
+    if program.training.embedding is None:
+        return
+    plain = bench.best
+    found = try_embeddings(plain, bench.folds, program.training.embedding)
+    if not found:
+        return
+    bench.tried += [trial for trial, _ in found.values()]
+    better, with_it = min(found.values(), key=lambda one: one[0].log_loss)
+    if is_convincing(better, plain, bench.folds):
+        bench.best, bench.folds = better, with_it
+    for kind, (trial, _) in found.items():
+        bench.compare("embedding", (kind, "no embedding"), (trial, plain), is_kept=trial is bench.best)
+    neural, linear = found["autoencoder"][0], found["pca"][0]
+    bench.compare("embedding", ("autoencoder", "pca"), (neural, linear), is_kept=neural is bench.best)
+
+
+def _together(bench: _Bench, program: Program) -> Trial | None:
+    """Tries the ensemble against the single model; the one of them that was not chosen, None where none was tried."""
+    if program.training.ensemble is None:
+        return None
+    single = bench.best
+    ensemble = try_ensemble(single, bench.folds, program.training.ensemble)
+    bench.tried.append(ensemble)
+    is_kept = is_convincing(ensemble, single, bench.folds)
+    names = (ensemble.recipe.words, single.recipe.words)
+    bench.compare("ensemble", names, (ensemble, single), is_kept=is_kept)
+    bench.best = ensemble if is_kept else single
+    return single if is_kept else ensemble
+
+
+def _finished(trial: Trial, growth: float, most: int) -> Recipe:
+    return grown(trial.recipe, growth, median(trial.iterations), FEWEST_ITERATIONS, most)
 
 
 def columns_of_group(group: str, features: Sequence[str], program: Program) -> set[str]:
@@ -207,54 +220,3 @@ def _trials(recipe: Recipe, folds: Sequence[FoldRows], program: Program) -> list
         done.append(try_pools("trial", recipe.with_params({**DEFAULT_PARAMS, **params}), pools))
         study.tell(asked, done[-1].log_loss)
     return done
-
-
-def _history(tried: Sequence[Trial], best: Trial) -> pl.DataFrame:
-    rows = [
-        {
-            "step": trial.step,
-            "trial": place,
-            "log_loss": trial.log_loss,
-            "iterations": int(median(trial.iterations)),
-            "features": len(trial.recipe.features),
-            "is_chosen": trial is best,
-            **{name: float(value) for name, value in trial.recipe.params if name in SEARCH_SPACE},
-        }
-        for place, trial in enumerate(tried)
-    ]
-    return pl.DataFrame(rows, schema=HISTORY_SCHEMA)
-
-
-def _fold_table(folds: Sequence[FoldRows], best: Trial) -> pl.DataFrame:
-    rows = []
-    for place, fold in enumerate(folds):
-        labels = fold.labels
-        rows.append(
-            {
-                "fold": place + 1,
-                "kind": fold.kind,
-                "fit_from": fold.fit["as_of"].min(),
-                "fit_to": fold.fit["as_of"].max(),
-                "judge_from": fold.judge["as_of"].min(),
-                "judge_to": fold.judge["as_of"].max(),
-                "fit_rows": fold.fit.height,
-                "judge_rows": fold.judge.height,
-                "iterations": best.iterations[place],
-                "auc": auc(labels, best.raw[place]),
-                "log_loss": best.losses[place],
-                "base_log_loss": float(log_losses(labels, np.full(len(labels), fold.fit["label"].mean())).mean()),
-            }
-        )
-    return pl.DataFrame(rows, schema=FOLD_SCHEMA)
-
-
-def _judged(folds: Sequence[FoldRows], best: Trial) -> pl.DataFrame:
-    return pl.concat(
-        in_order(fold.judge)
-        .select("customer_id", "as_of", pl.col("label").cast(pl.Int8))
-        .with_columns(
-            fold=pl.lit(place + 1, pl.Int64), kind=pl.lit(fold.kind), raw=pl.Series(best.raw[place], dtype=pl.Float64)
-        )
-        .select(list(JUDGED_SCHEMA))
-        for place, fold in enumerate(folds)
-    )

@@ -123,11 +123,10 @@ def grown(recipe: Recipe, growth: float, iterations: float, fewest: int, most: i
 
 
 def gain(trial: Trial, other: Trial, folds: Sequence[FoldRows]) -> tuple[float, float]:
-    """The mean log loss that `trial` saves on a row against `other`, and its standard error (rows summed by customer)."""
+    """The mean log loss that `trial` saves on a row against `other`, and the standard error of it, by customer."""
     labels = np.concatenate([fold.labels for fold in folds])
-    better = log_losses(labels, sigmoid(np.concatenate(other.raw))) - log_losses(
-        labels, sigmoid(np.concatenate(trial.raw))
-    )
+    losses, others = (log_losses(labels, sigmoid(np.concatenate(one.raw))) for one in (trial, other))
+    better = others - losses
     _, owner = np.unique(judged_customers(folds), return_inverse=True)
     sums = np.bincount(owner, better - better.mean())
     return float(better.mean()), float(np.sqrt(np.sum(sums**2)) / len(better))
@@ -142,11 +141,21 @@ def is_convincing(trial: Trial, best: Trial, folds: Sequence[FoldRows]) -> bool:
 
 
 def ablation_row(
-    what: str, names: tuple[str, str], trials: tuple[Trial, Trial], folds: Sequence[FoldRows], *, is_kept: bool
+    what: str,
+    names: tuple[str, str],
+    trials: tuple[Trial, Trial],
+    folds: Sequence[FoldRows],
+    negatives_kept: float = 1.0,
+    *,
+    is_kept: bool,
 ) -> dict[str, object]:
-    """One row of ABLATION_SCHEMA; `names` and `trials` are those with and without."""
+    """One row of ABLATION_SCHEMA; `names` and `trials` are those with and without.
+
+    Of drawn rows (`negatives_kept`) the log loss is that of the drawn ones, where the outcome is more frequent; the
+    average precision counts each negative as often as it stands for.
+    """
     mean, error = gain(*trials, folds)
-    (auc_with, ap_with), (auc_without, ap_without) = (_ranking(trial, folds) for trial in trials)
+    (auc_with, ap_with), (auc_without, ap_without) = (_ranking(trial, folds, negatives_kept) for trial in trials)
     return {
         "what": what,
         "with": names[0],
@@ -164,9 +173,12 @@ def ablation_row(
     }
 
 
-def _ranking(trial: Trial, folds: Sequence[FoldRows]) -> tuple[float, float]:
+def _ranking(trial: Trial, folds: Sequence[FoldRows], negatives_kept: float) -> tuple[float, float]:
     pairs = [(fold.labels, raw) for fold, raw in zip(folds, trial.raw, strict=True)]
-    return fmean(auc(*pair) for pair in pairs), fmean(average_precision(*pair) for pair in pairs)
+    return (
+        fmean(auc(*pair) for pair in pairs),
+        fmean(average_precision(*pair, negative_weight=1 / negatives_kept) for pair in pairs),
+    )
 
 
 def _stack(labels: Sequence[Array], raw: Sequence[Array], count: int) -> Stack:
