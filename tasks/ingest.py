@@ -48,6 +48,7 @@ def ingest_source(program: str, source: str | None) -> dict[str, Any]:
             "counts": dict(summary.counts),
             "rejected_by_rule": dict(summary.rejected_by_rule),
             "warnings": list(summary.warnings),
+            "simulated": core.is_simulated or context.program.simulated,
         }
 
 

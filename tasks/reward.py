@@ -33,8 +33,14 @@ def finish_last_cycle(program: str) -> None:
 
 @task(name="plan", cache_policy=NO_CACHE)
 def plan_cycle(program: str, as_of: date) -> dict[str, Any]:
-    """Plan the cycle and write it to out_plan; cost, winners, exclusions by reason, budget left. Nothing is paid."""
+    """Plan the cycle and write it to out_plan; cost, winners, exclusions by reason, budget left. Nothing is paid.
+
+    Empty for a program whose policy grants nothing.
+    """
     with opened(program) as context:
+        if not context.program.incentive.products:
+            get_run_logger().info("the program has no incentive policy: nothing to plan, nothing to pay")
+            return {}
         made = current_plan(context, as_of)
         summary = made.summary
         paid = context.store.cycle(program, as_of)
@@ -58,6 +64,8 @@ def plan_cycle(program: str, as_of: date) -> dict[str, Any]:
 def cycle_is_due(program: str, as_of: date) -> bool:
     """Whether the cycle may be paid now, or is already paid (then applying it only checks its export)."""
     with opened(program) as context:
+        if not context.program.incentive.products:
+            return False
         summary = current_plan(context, as_of).summary
         if not (summary.payable or summary.already_applied):
             get_run_logger().warning("planned, not paid: %s", summary.not_payable_because)
@@ -68,9 +76,12 @@ def cycle_is_due(program: str, as_of: date) -> bool:
 def apply_cycle(program: str, as_of: date, reviewed: str | None = None) -> dict[str, Any]:
     """Pay the plan: the ledger in one transaction, then the export, its manifest last. Again: nothing changes.
 
-    `reviewed` is the digest (or its beginning) of the plan that a person saw; another plan is refused then.
+    `reviewed` is the digest (or its beginning) of the plan that a person saw; another plan is refused then. Nothing
+    happens for a program whose policy grants nothing.
     """
     with opened(program) as context:
+        if not context.program.incentive.products:
+            return {}
         core = Core.open(context.lake)
         log = get_run_logger()
         made = current_plan(context, as_of)

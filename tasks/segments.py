@@ -150,6 +150,7 @@ def open_report_tables(context: Context, as_of: date) -> dict[str, pl.DataFrame 
         "purchase_fits": "feat_purchase_fits",
         "hold_out": "out_hold_out",
         "disagreements": "out_disagreements",
+        "probs": "out_probs",
     }
     return {
         name: context.lake.read(table, as_of) if as_of in context.lake.partitions(table) else None

@@ -22,6 +22,8 @@ from fiel.tables import TABLES
 _LOG = logging.getLogger(__name__)
 
 ReasonsFor = Literal["granted", "all", "none"]
+MOST_LIKELY = 100
+"""Customers whose scores are explained where the policy grants nothing."""
 
 _CARRIED = (
     "customer_id",
@@ -50,9 +52,10 @@ def score(
     for one who is, `loss_prob` = 1 - prob (see `in_target_now`); and `value_at_stake` = (1 - prob) x `value_if_alive`,
     in the program's smallest unit; and with economics the expected profit of treating the customer, and the grade by it
     (fiel.segments.grades). Outside it they are empty. Reasons are written for the customers that a reward
-    could be granted to (`granted`), for everyone in the population (`all`), or for nobody. `probs`: probabilities of
-    the population by customer, from models that have not seen them, where the model itself has (fiel.models.
-    cross_fitted). SchemaError when the snapshot lacks columns that the model or the scores need.
+    could be granted to (`granted`; the MOST_LIKELY where the policy grants nothing), for everyone in the population
+    (`all`), or for nobody. `probs`: probabilities of the population by customer, from models that have not seen them,
+    where the model itself has (fiel.models.cross_fitted). SchemaError when the snapshot lacks columns that the model
+    or the scores need.
     """
     missing = [name for name in _CARRIED if name not in snapshot.columns]
     if missing:
@@ -89,7 +92,13 @@ def score(
     )
     if reasons_for == "none":
         return scores
-    wanted = scores.filter(pl.col("prob").is_not_null() if reasons_for == "all" else grantable(program))
+    if reasons_for == "all":
+        wanted = scores.filter(pl.col("prob").is_not_null())
+    elif program.incentive.products:
+        wanted = scores.filter(grantable(program))
+    else:  # nobody is granted anything: those whom a report lists first
+        scored = scores.filter(pl.col("prob").is_not_null())
+        wanted = scored.sort(["prob", "customer_id"], descending=[True, False]).head(MOST_LIKELY)
     return add_reasons(scores, ordered, model, program, wanted["customer_id"])
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from fiel.program.base import Strict
+from fiel.program.base import Share, Strict
 
 Quarter = Annotated[str, Field(pattern=r"^[12]\d{3}Q[1-4]$", description="A calendar quarter, such as 2017Q4.")]
 Lag = Annotated[int, Field(ge=0, le=3_650)]
@@ -86,6 +86,21 @@ class Redenomination(Strict):
     factor: float = Field(gt=0, description="Old units in a new one.")
 
 
+class Levels(Strict):
+    """Cuts of the loyalty levels of accounts: loyalty = 1 - score, and the score against that of all accounts."""
+
+    low_below: Share = Field(0.2, description="Loyalty below this is low.")
+    high_from: Share = Field(0.8, description="Loyalty from this on is high; between the two it is middle.")
+    calm_below: float = Field(0.5, gt=0, description="A risk below this share of everyone's mean is calm.")
+    raised_from: float = Field(2.0, gt=0, description="A risk from this multiple of everyone's mean on is raised.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Levels:
+        if not (self.low_below < self.high_from and self.calm_below < self.raised_from):
+            raise ValueError("pension.levels: low_below has to be below high_from, and calm_below below raised_from")
+        return self
+
+
 class Pension(Strict):
     """A pension fund's quarterly accounts (source format `pension`, DOMAIN.md section 3)."""
 
@@ -94,6 +109,7 @@ class Pension(Strict):
         None, description="Last quarter in which closings are recorded completely. None: the last quarter of the data."
     )
     lags: Lags = Field(default_factory=Lags, description="Days until facts are published.")
+    levels: Levels = Field(default_factory=Levels, description="Cuts of the loyalty levels.")
     postcodes_known_from: date = Field(
         date(1993, 1, 1),
         description="The list of postcodes bears no date. Where a post office stands does not depend on what became of "

@@ -1,5 +1,6 @@
 """One function for each chart: a frame in, an Altair chart out, in the look of LOOK.md."""
 
+from fiel.reports.charts.accounts import closing_rates, contributions, open_accounts
 from fiel.reports.charts.activity import active_customers, new_and_returning, retention_heatmap, return_curve
 from fiel.reports.charts.base import About
 from fiel.reports.charts.cohorts_money import cohort_retention, cohort_revenue
@@ -49,10 +50,12 @@ __all__ = [
     "alive_distribution",
     "auc_by_cohort",
     "budget",
+    "closing_rates",
     "cluster_scatter",
     "cluster_segments",
     "cohort_retention",
     "cohort_revenue",
+    "contributions",
     "customer_histories",
     "disagreement_patterns",
     "dropping_timeline",
@@ -62,6 +65,7 @@ __all__ = [
     "importances",
     "model_comparison",
     "new_and_returning",
+    "open_accounts",
     "plan_by_bucket",
     "plan_reasons",
     "profit_curve",

@@ -18,9 +18,16 @@ from fiel.reports.tables import column, number, table
 _OVER_LIMIT = ("budget", "cap_cycle", "cap_growth")
 """Reason codes of customers who were eligible and came after the limit."""
 
+_NO_POLICY = (
+    "This program grants nothing: its program file has no incentive policy, so nothing was planned, and nothing is "
+    "paid."
+)
+
 
 def rewards(data: ReportData) -> Section:
     """What the plan would pay, to whom, within which limits, and what is known of its effect."""
+    if not data.program.incentive.products:
+        return Section("rewards", "Rewards", (Words(_NO_POLICY),))
     done = data.money.applied
     title = f"What {'was granted' if done else 'we propose to pay'}, and why it should work"
     if data.plan is None:

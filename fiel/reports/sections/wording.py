@@ -56,6 +56,7 @@ def wording(program: Program, horizon_date: date) -> Wording:
             loss="to stay open",
             gained="to be closed by then",
             when=f"before {fmt.day(horizon_date)}",
+            doing="close",
         )
     if target.kind == "label":
         word = fmt.words(target.name)
