@@ -69,8 +69,9 @@ def best_threshold(labels: Array, probs: Array, economics: Economics) -> float:
     best = int(np.argmax(profits))
     if best == 0:
         return float((values[0] + 1) / 2)
-    lower = values[best] if best < len(values) else 0.0
-    return float((values[best - 1] + lower) / 2)
+    lower = float(values[best]) if best < len(values) else min(0.0, np.nextafter(float(values[-1]), -1.0))
+    middle = float((values[best - 1] + lower) / 2)
+    return middle if middle < values[best - 1] else lower  # between neighbours there is no number
 
 
 def maximum_profit(labels: Array, probs: Array, economics: Economics) -> float:
@@ -78,16 +79,14 @@ def maximum_profit(labels: Array, probs: Array, economics: Economics) -> float:
     return float(_curve(labels, probs, economics)[1].max() / len(labels))
 
 
-def expected_maximum_profit(
-    labels: Array, probs: Array, economics: Economics, acceptance_counts: float | None = None
-) -> float:
+def expected_maximum_profit(labels: Array, probs: Array, economics: Economics) -> float:
     """EMP in the program's currency for each row: MP where the acceptance rate is certain.
 
-    `acceptance_counts`: the acceptance rate is known as from so many customers asked, a Beta distribution with that
-    mean (Verbraken et al. take rate .3 and 20). None: certain.
+    With `economics.acceptance_customers` the rate is known as from so many customers asked: a Beta distribution with
+    the mean `acceptance_rate` (Verbraken et al. take a mean of .3 from 20).
     """
-    rate = economics.acceptance_rate
-    if acceptance_counts is None or rate >= 1:
+    rate, asked = economics.acceptance_rate, economics.acceptance_customers
+    if asked is None or rate >= 1:
         return maximum_profit(labels, probs, economics)
     hits, misses = _hull(*_roc(labels, probs))
     share = float(np.mean(labels))
@@ -95,7 +94,7 @@ def expected_maximum_profit(
     loss = economics.contact_cost * share * hits + (economics.cost + economics.contact_cost) * (1 - share) * misses
     turns = np.clip(np.diff(loss) / np.diff(gain), 0, 1)  # the rate from which the next point of the hull is better
     edges = np.concatenate([[0.0], np.maximum.accumulate(turns), [1.0]])
-    a, b = rate * acceptance_counts, (1 - rate) * acceptance_counts
+    a, b = rate * asked, (1 - rate) * asked
     mass = np.diff(betainc(a, b, edges))
     mean = np.diff(betainc(a + 1, b, edges)) * rate  # the integral of the rate over its density
     return float(np.sum(gain * mean - loss * mass))

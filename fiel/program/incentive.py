@@ -144,4 +144,10 @@ class Economics(Strict):
     acceptance_rate: float = Field(
         1.0, gt=0, le=1, description="Share of the treated positives whom the treatment wins; the others gain nothing."
     )
+    acceptance_customers: float | None = Field(
+        None,
+        gt=0,
+        description="Positives asked from whom acceptance_rate is known: how uncertain it is, for the expected maximum "
+        "profit (EMP). Empty: acceptance_rate is taken as certain.",
+    )
     contact_cost: float = Field(0.0, ge=0, description="Cost of treating anyone at all, beside `cost`.")

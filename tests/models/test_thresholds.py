@@ -85,7 +85,7 @@ def test_expected_maximum_profit_is_the_integral_over_the_acceptance_rate() -> N
     rng = np.random.default_rng(5)
     labels = (rng.random(300) < 0.2).astype(float)
     probs = np.round(np.clip(0.2 + 0.25 * labels + 0.15 * rng.standard_normal(300), 0, 1), 2)
-    rules = Economics(benefit=190, cost=10, acceptance_rate=0.3, contact_cost=1)
+    rules = Economics(benefit=190, cost=10, acceptance_rate=0.3, acceptance_customers=20, contact_cost=1)
     share = labels.mean()
 
     def best(rate: float) -> float:
@@ -98,7 +98,7 @@ def test_expected_maximum_profit_is_the_integral_over_the_acceptance_rate() -> N
         return max(gains)
 
     integral, _ = quad(lambda rate: best(rate) * beta.pdf(rate, 6, 14), 0, 1, limit=400)
-    assert expected_maximum_profit(labels, probs, rules, acceptance_counts=20) == pytest.approx(integral, rel=1e-5)
+    assert expected_maximum_profit(labels, probs, rules) == pytest.approx(integral, rel=1e-5)
 
 
 def test_a_certain_acceptance_makes_expected_maximum_profit_the_maximum_profit() -> None:
