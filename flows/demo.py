@@ -13,11 +13,8 @@ import typer
 from fiel.errors import SettingsError
 from fiel.program import load_program
 from fiel.settings import load_settings
-from fiel.simulate import demo_customers, simulator
+from fiel.simulate import demo_customers, demo_span, simulator
 from fiel.sources.files import SIMULATED_FILE
-
-START, END = date(2024, 1, 1), date(2025, 10, 31)
-"""22 months that end before a planned break, so that there is something to pay."""
 
 
 def run_demo(program: str, folder: Path, customers: int | None, seed: int) -> None:
@@ -34,11 +31,12 @@ def run_demo(program: str, folder: Path, customers: int | None, seed: int) -> No
         if os.environ.pop(name, None):
             typer.echo(f"{name} is set, and left alone: the demo keeps everything under {root}", err=True)
     typer.secho("Simulated data: every customer below is made up.", fg="yellow", err=True)
-    source = root / f"source-{program}-{customers}-{START}-{END}-{seed}"
+    start, end = demo_span(program)
+    source = root / f"source-{program}-{customers}-{start}-{end}-{seed}"
     if (source / SIMULATED_FILE).is_file():
         typer.echo(f"simulated files are already in {source}", err=True)
     else:
-        written = write_simulation(program, source, customers, START, END, seed)
+        written = write_simulation(program, source, customers, start, end, seed)
         typer.echo(f"simulated {written} ({perf_counter() - started:.1f} s)", err=True)
     from flows.console import show_summary, watched
 

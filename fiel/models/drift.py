@@ -19,6 +19,7 @@ _LIFE_TO_DATE = re.compile(
     r"age_days|.*_life|stage_share_.+|product_share_.+|category_share_.+|course_share_.+|courses_.+"
     r"|transactions_(morning|afternoon|night)_share|learning_recency_days"
     r"|purchase_(age_days|recency_days|frequency|mean_value)"
+    r"|(usd|key_rate)_change_.+|life_expectancy.*"  # one value for everybody at an as_of: another one at every other
 )
 PSI_SCHEMA = {
     "feature": pl.String(),

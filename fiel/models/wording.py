@@ -36,7 +36,8 @@ _NO_TIME = {
     "cohorts for": "part for",
     "cohort for": "part for",
 }
-_ACCOUNTS = {"customers": "accounts", "customer": "account", "Customers": "Accounts", "Customer": "Account"}
+_ACCOUNTS = {"customers": "accounts", "customer": "account", "Customers": "Accounts", "Customer": "Account",
+             "monthly": "quarterly"}  # fmt: skip
 
 
 def spoken(found: T, program: Program) -> T:

@@ -50,12 +50,14 @@ def render_report(data: ReportData) -> str:
 def _facts(data: ReportData) -> list[tuple[str, str]]:
     """What the header names."""
     policy = data.plan.policy_version if data.plan else data.program.incentive.version
+    if not data.program.incentive.products:
+        policy = "none: nothing is granted"
     invented = " (invented amounts)" if data.program.incentive.invented else ""
     model = f"version {data.model.version}" if data.model else "no champion yet"
     return [
         ("program", data.program.name),
         ("as of", f"{fmt.day(data.as_of)} (exclusive)"),
-        ("customers", fmt.whole(data.customers)),
+        ("open accounts" if data.program.is_quarterly else "customers", fmt.whole(data.customers)),
         ("source version", data.source.source_version),
         ("known through", fmt.day(data.source.known_through)),
         ("model", model),

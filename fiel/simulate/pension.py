@@ -22,6 +22,9 @@ from fiel.simulate.pension_rows import rows, scheme_rows
 
 Layout = Literal["csv"]
 ACCOUNTS_FILE, OPERATIONS_FILE, SCHEMES_FILE = "account_quarters.csv", "transactions.csv", "schemes.csv"
+DEMO_CUSTOMERS = 4_000
+DEMO_SPAN = date(1993, 4, 1), date(2023, 3, 31)
+"""Accounts and years of a demo: those of the real fund."""
 CHUNK = 10_000
 """Accounts whose rows are in memory at a time."""
 

@@ -106,14 +106,20 @@ def relative_hazard(found: Facts, made: Lives, at_risk: Ints, quarter: int) -> F
 
 
 def _close(draws: Draws, found: Facts, made: Lives, quarter: int) -> None:
-    """Close some of the accounts that are open at the end of the quarter before."""
+    """Close some of the accounts that are open at the end of the quarter before.
+
+    As many as the quarter's rate asks for, give or take one, at any size: the chances are laid end to end in a drawn
+    order, and a closing stands at every whole step from a drawn start (systematic sampling, Madow 1949).
+    """
     at_risk = np.flatnonzero((made.opened < quarter) & (made.closed == NEVER))
     if not len(at_risk):
         return
     hazard = relative_hazard(found, made, at_risk, quarter)
     prob = np.minimum(closing_rate(draws, found, quarter) * hazard / hazard.mean(), 0.9)
-    closes: npt.NDArray[np.bool_] = draws.uniform("close", at_risk, quarter) < prob
-    made.closed[at_risk[closes]] = quarter
+    order = np.argsort(draws.uniform("close", at_risk, quarter), kind="stable")
+    steps = np.floor(np.cumsum(prob[order]) + draws.uniform("start", quarter).item())
+    closes: npt.NDArray[np.bool_] = np.diff(steps, prepend=0.0) > 0
+    made.closed[at_risk[order[closes]]] = quarter
 
 
 def _openings(draws: Draws, number: Ints, first: int, last: int) -> Ints:

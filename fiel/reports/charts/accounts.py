@@ -38,7 +38,9 @@ def closing_rates(quarters: pl.DataFrame, about: About, expected: float | None) 
     full = base.transform_filter("datum.is_observed").mark_point(
         color=light("accent"), fill=light("accent"), size=22, opacity=1
     )
-    hollow = base.transform_filter("!datum.is_observed").mark_point(color=light("muted"), size=40, opacity=1)
+    hollow = base.transform_filter("!datum.is_observed").mark_point(
+        color=light("muted"), filled=False, size=40, opacity=1
+    )
     layers = [line, full, hollow]
     if expected is not None:
         end = alt.Chart(as_text(pl.DataFrame({"day": [about.as_of], "closing_rate": [round(expected, 5)]}))).encode(
