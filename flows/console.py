@@ -76,6 +76,9 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
         OUT.print(f"            {at_stake}")
     if cycle:
         OUT.print(f"export      {cycle['manifest']}")
+    if result["messages"]:
+        written = result["messages"]
+        OUT.print(f"messages    {written['messages']:,}, nothing sent: {written['manifest']}")
     OUT.print(f"report      {result['report']['report']}")
     OUT.print(f"MLflow run  {result['train']['run']} ({result['train']['uri']})")
 

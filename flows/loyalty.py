@@ -1,7 +1,6 @@
-"""The whole chain: ingest, features, segments, retrain, score, plan, apply, report.
+"""The whole chain: ingest, features, segments, retrain, score, plan, apply, messages, report.
 
-It calls the same tasks as the stage flows do. By hand: `fiel run loyalty --program teomewhy [--source DIR]`, or
-`python -m flows.loyalty`.
+It calls the same tasks as the stage flows do. By hand: `fiel run loyalty --program teomewhy [--source DIR]`.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from tasks.clock import resolve_as_of
 from tasks.engagement import build_engagement
 from tasks.features import build_features
 from tasks.ingest import ingest_source
+from tasks.message import write_messages_in_chain
 from tasks.report import write_report
-from tasks.retrain import cohort_dates, more_targets, promote_challenger, train_challenger
+from tasks.retrain import cohort_dates, promote_challenger, retrain_further_targets, train_challenger
 from tasks.reward import apply_cycle, cycle_is_due, finish_last_cycle, plan_cycle
 from tasks.score import measure_quality, score_customers
 from tasks.segments import build_segments, find_disagreements, validate_purchase_models
@@ -42,10 +42,7 @@ def loyalty(
     purchase_models = validate_purchase_models(program, day)
     trained = train_challenger(program, day)
     promoted = promote_challenger(program, day, trained["version"], None)
-    further = {}
-    for target in more_targets(program):
-        version = train_challenger(program, day, target)["version"]
-        further[target] = promote_challenger(program, day, version, None, target)
+    further = retrain_further_targets(program, day)
     scored = score_customers(program, day, "granted")
     engagement = build_engagement(program, day)
     disagreements = find_disagreements(program, day)
@@ -53,6 +50,7 @@ def loyalty(
     finish_last_cycle(program)
     planned = plan_cycle(program, day)
     applied = apply_cycle(program, day) if apply and cycle_is_due(program, day) else {}
+    messages = write_messages_in_chain(program, day)
     reported = write_report(program, day)
     return {
         "as_of": day.isoformat(),
@@ -69,6 +67,7 @@ def loyalty(
         "quality": quality,
         "plan": planned,
         "cycle": applied,
+        "messages": messages,
         "report": reported,
     }
 

@@ -12,7 +12,7 @@ from prefect import flow
 
 from tasks.clock import resolve_as_of
 from tasks.features import build_features
-from tasks.retrain import cohort_dates, more_targets, promote_challenger, train_challenger
+from tasks.retrain import cohort_dates, promote_challenger, retrain_further_targets, train_challenger
 
 
 @flow(name="retrain")
@@ -30,7 +30,4 @@ def retrain(program: str = "teomewhy", as_of: str | None = None, override: str |
     build_features(program, cohort_dates(program, day))
     trained = train_challenger(program, day)
     promoted = promote_challenger(program, day, trained["version"], override)
-    for target in more_targets(program):
-        further = train_challenger(program, day, target)
-        promoted[target] = promote_challenger(program, day, further["version"], None, target)
-    return promoted
+    return promoted | retrain_further_targets(program, day)

@@ -24,6 +24,7 @@ from fiel.tables import TABLES
 from fiel.version import code_version
 from tasks.artifacts import leave_link
 from tasks.context import Context, opened
+from tasks.message import open_messages
 from tasks.reward import current_plan
 from tasks.segments import open_report_tables
 
@@ -56,6 +57,7 @@ def write_report(program: str, as_of: date) -> dict[str, Any]:
             more_models=_more_models(context, as_of),
             **open_report_tables(context, as_of),
         )
+        data = replace(data, messages=open_messages(context, as_of))
         address = lake.file_path("reports", f"{as_of}.html")
         content = render_report(data).encode()
         if lake.get(address) != content:

@@ -129,6 +129,14 @@ def promote_challenger(
         }
 
 
+def retrain_further_targets(program: str, as_of: date) -> dict[str, dict[str, Any]]:
+    """Train and, through the gates, promote each further target; what became of it, by target."""
+    return {
+        target: promote_challenger(program, as_of, train_challenger(program, as_of, target)["version"], None, target)
+        for target in more_targets(program)
+    }
+
+
 def _inputs(context: Context, core: Core) -> str:
     """Digest of what a training is made of, beside its own rules: features, and what is fitted beside the model."""
     inputs = feature_inputs(core, context.main)

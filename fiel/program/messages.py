@@ -73,6 +73,21 @@ class Model(Strict):
         return int(self.money * 1_000_000)
 
 
+class FromScores(Strict):
+    """Who is written to by a program that has scores and no engagement of its own."""
+
+    leaving: Literal["prob", "not_prob"] = Field(
+        description="The probability of leaving: prob, where the target is to leave; not_prob (1 - prob), where the "
+        "target is to stay."
+    )
+    engagement: str = Field(description="Column of the snapshot that is told to the customer as engagement.")
+    engagement_full: float = Field(1, gt=0, description="Value of that column that is 100 out of 100.")
+    segment: str = Field("stage", description="Column of the scores whose groups have their own popularity.")
+    risk_cuts: tuple[float, float, float] = Field(
+        (0.05, 0.1, 0.3), description="Highest probability of leaving of the groups low, medium and high."
+    )
+
+
 class Messages(Strict):
     """What is written to whom. Nothing is sent: the flow `message` writes files."""
 
@@ -83,6 +98,14 @@ class Messages(Strict):
         description="CSV of the products that may be recommended: product_id, title, and optionally title_pt, "
         "title_es, title_en, title_ru and segments (names with blanks between; empty: all). A relative path starts at "
         "the program file's folder."
+    )
+    from_scores: FromScores | None = Field(
+        None, description="Which scores make the customers, where the program writes no table of them."
+    )
+    in_loyalty: bool = Field(
+        False,
+        description="Whether the flow loyalty writes them too, before the report. Only by the template: a "
+        "language model is paid, so it writes when the flow message is run.",
     )
     language: Language = Field("en", description="Language of customers whose row names none.")
     languages: tuple[Language, ...] = Field(LANGUAGES, min_length=1, description="Languages that are written in.")
@@ -127,6 +150,8 @@ class Messages(Strict):
         without = [group for group in self.risk_groups if group not in self.tones]
         if without:
             raise ValueError(f"risk group {without[0]!r} is written to and has no tone: add it to tones")
+        if self.writer == "openai" and self.in_loyalty:
+            raise ValueError("in_loyalty is for the template: a paid writer runs with the flow message only")
         if self.writer == "openai" and (self.model.price_in is None or self.model.price_out is None):
             raise ValueError(
                 "writer openai needs model.price_in and model.price_out, the price of a million tokens: without them "

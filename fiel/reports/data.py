@@ -14,6 +14,7 @@ from fiel.program import STAGES, Program
 from fiel.reports import format as fmt
 from fiel.reports import metrics, people, plans
 from fiel.reports.cards import ModelCard, MoneyCard, SourceCard
+from fiel.reports.messages import MessageView
 from fiel.reports.metrics import Frame
 from fiel.reports.plans import PlanView
 from fiel.reports.purchases import PurchaseView, purchase_view
@@ -95,6 +96,7 @@ class ReportData:
     profile: pl.DataFrame = field(default_factory=pl.DataFrame)
     intake: pl.DataFrame = field(default_factory=pl.DataFrame)
     grades: pl.DataFrame = field(default_factory=pl.DataFrame)
+    messages: MessageView | None = None  # those that were exported; None: none were
 
     @property
     def horizon_date(self) -> date:

@@ -27,6 +27,9 @@ CHOSEN: dict[str, pl.DataType] = {
 }
 """Columns of the chosen customers. `language` may be empty (the program's own), `products` are ids of the catalogue."""
 
+OPTIONAL: dict[str, pl.DataType] = {"language": pl.String(), "basis": pl.List(pl.String)}
+"""Columns that may be missing. `basis` says where each product comes from (`recommend.BASES`)."""
+
 
 @dataclass(frozen=True)
 class Brief:
@@ -53,19 +56,19 @@ class Brief:
 
 
 def checked(chosen: pl.DataFrame, messages: Messages, catalogue: pl.DataFrame) -> pl.DataFrame:
-    """The chosen customers in the columns of `CHOSEN`, by customer_id, the language filled in.
+    """The chosen customers in the columns of `CHOSEN` and `OPTIONAL`, by customer_id, the language filled in.
 
     MessageError names the first customer with: no id or the same one twice, a risk group without a tone, a language
     that is not written in, an engagement outside 0 to 100, a probability outside 0 to 1, or other than two products of
     the catalogue.
     """
-    missing = [name for name in CHOSEN if name not in chosen.columns and name != "language"]
+    missing = [name for name in CHOSEN if name not in chosen.columns and name not in OPTIONAL]
     if missing:
         raise MessageError(f"chosen customers: there is no column {missing[0]!r}; needed are {', '.join(CHOSEN)}")
-    if "language" not in chosen.columns:
-        chosen = chosen.with_columns(language=pl.lit(None, dtype=pl.String))
+    absent = {name: pl.lit(None, dtype=dtype) for name, dtype in OPTIONAL.items() if name not in chosen.columns}
     rows = (
-        chosen.select(pl.col(name).cast(dtype) for name, dtype in CHOSEN.items())
+        chosen.with_columns(**absent)
+        .select(pl.col(name).cast(dtype) for name, dtype in (CHOSEN | OPTIONAL).items())
         .with_columns(pl.col("language").fill_null(messages.language))
         .sort("customer_id", nulls_last=False)
     )

@@ -21,6 +21,8 @@ from fiel.lake import Lake
 from fiel.program import Program
 
 FOLDER = "messages"
+GUARD = r"(?:^|; )(?:characters|placeholder|length|elements|language|risk|figures|offers|links|products): "
+"""Where a reason names a guard; a fault quotes words of the draft, so a name alone does not count."""
 OPERATOR = "operator_"
 
 
@@ -59,7 +61,7 @@ def message_files(messages: pl.DataFrame, revision: int = 0) -> dict[str, bytes]
     """
     stem = "messages" if revision == 0 else f"messages-r{revision}"
     rows = messages.sort("customer_id")
-    flat = rows.with_columns(pl.col("products").list.join(" "))
+    flat = rows.with_columns(pl.col("products", "operator_basis").list.join(" "))
     inner = [name for name in rows.columns if name.startswith(OPERATOR)]
     nested = rows.drop(inner).with_columns(
         operator=pl.struct(rows.get_column(name).alias(name.removeprefix(OPERATOR)) for name in inner)
@@ -68,6 +70,19 @@ def message_files(messages: pl.DataFrame, revision: int = 0) -> dict[str, bytes]
         f"{stem}.csv": spreadsheet_safe(flat).write_csv(line_terminator="\r\n").encode(),
         f"{stem}.jsonl": nested.write_ndjson().encode(),
     }
+
+
+def refused_drafts(messages: pl.DataFrame) -> pl.DataFrame:
+    """guard, drafts: how many drafts of the language model each guard refused, first and second ones."""
+    kept = messages.filter(pl.col("reason").is_not_null())
+    found = kept.select(guard=pl.col("reason").str.extract_all(GUARD)).explode("guard", empty_as_null=False)
+    return found.with_columns(pl.col("guard").str.strip_chars("; :")).group_by("guard").len("drafts").sort("guard")
+
+
+def _by_basis(messages: pl.DataFrame) -> pl.DataFrame:
+    """basis, products: how many of the recommended products come from where."""
+    found = messages.select(basis="operator_basis").explode("basis").drop_nulls()
+    return found.group_by("basis").len("products").sort("basis")
 
 
 def messages_digest(messages: pl.DataFrame) -> str:
@@ -93,8 +108,7 @@ def _manifest(
     messages = program.messages
     assert messages is not None
     rows = written.messages
-    replaced = rows.filter(pl.col("status").is_in(["rewritten", "replaced"]))
-    guards = replaced.select(guard=pl.col("reason").str.extract(r"^([a-z]+):")).group_by("guard").len().sort("guard")
+    guards = refused_drafts(rows)
     return {
         "program": program.name,
         "as_of": as_of.isoformat(),
@@ -107,7 +121,8 @@ def _manifest(
         "statuses": written.counts,
         "languages": dict(rows.group_by("language").len().sort("language").iter_rows()),
         "tones": dict(rows.group_by("tone").len().sort("tone").iter_rows()),
-        "refused_first_drafts": dict(guards.iter_rows()),
+        "products_by": dict(_by_basis(rows).iter_rows()),
+        "refused_drafts": dict(guards.iter_rows()),
         "stopped": written.stopped,
         "spent": {
             "tokens": written.spent_tokens,

@@ -23,6 +23,9 @@ from fiel.program.messages import Language
 GIVEN = "\u25e6"
 """Stands where a given text was: no letter, no digit, no end of a sentence."""
 
+LONGEST_DETAIL = 160
+"""Characters of what a guard found: it goes into the files and into the request for another draft."""
+
 GREETING_WORDS = 5
 """A greeting stands among the first words of a message."""
 
@@ -35,7 +38,7 @@ class Fault:
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.guard}: {self.detail}"
+        return f"{self.guard}: {self.detail[:LONGEST_DETAIL]}"
 
 
 class Titles:

@@ -47,9 +47,11 @@ MESSAGES: dict[str, pl.DataType] = {
     "operator_risk_group": pl.String(),
     "operator_segment": pl.String(),
     "operator_engagement": pl.Float64(),
+    "operator_basis": pl.List(pl.String),
 }
-"""Columns of written messages. The `operator_` columns are for the operator only; `cost_micros` is in millionths of the
-currency and, like the tokens, that of the answers that the message came from."""
+"""Columns of written messages. The `operator_` columns are for the operator only; `operator_basis` says where each
+product comes from (`recommend.BASES`). `cost_micros` is in millionths of the currency and, like the tokens, that of the
+answers that the message came from."""
 
 
 COMMON_WORDS = {"low", "medium", "high", "none", "other"}
@@ -203,6 +205,7 @@ def _frame(rows: pl.DataFrame, all_briefs: list[Brief], made: list[_Message], st
             "operator_risk_group": rows["risk_group"],
             "operator_segment": rows["segment"],
             "operator_engagement": rows["engagement"],
+            "operator_basis": rows["basis"],
         },
         schema=MESSAGES,
     )

@@ -5,6 +5,7 @@ from fiel.reports.data import ReportData
 from fiel.reports.sections.base import Section
 from fiel.reports.sections.figures import key_figures
 from fiel.reports.sections.grades import grades
+from fiel.reports.sections.messages import messages
 from fiel.reports.sections.model import model
 from fiel.reports.sections.now import changes, leaving
 from fiel.reports.sections.profile import profile_section
@@ -26,13 +27,14 @@ def sections(data: ReportData) -> tuple[Section, ...]:
     """
     profile = profile_section(data.profile, data.intake, data.program) if data.profile.height else None
     if data.program.is_table:
-        undated = (grades(data), rewards(data), model(data), source(data), profile)
+        undated = (grades(data), rewards(data), messages(data), model(data), source(data), profile)
         return tuple(spoken(section, data.program) for section in undated if section is not None)
     asked = (
         changes(data),
         leaving(data),
         stake(data),
         rewards(data),
+        messages(data),
         segments(data),
         purchases(data),
         key_figures(data),

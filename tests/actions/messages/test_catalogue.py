@@ -5,8 +5,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fiel.actions.messages.brief import briefs, checked
 from fiel.actions.messages.catalogue import catalogue_of, read_catalogue
+from fiel.actions.messages.guards import Titles, first_fault
+from fiel.actions.messages.template import template_text
 from fiel.errors import MessageError
+from fiel.program.files import load_program, program_names
+from fiel.settings import load_settings
+from tests.actions.messages.worlds import chosen
 
 
 def written(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -59,3 +65,23 @@ def test_a_missing_or_foreign_file_says_what_to_do(tmp_path: Path) -> None:
 def test_a_catalogue_in_memory_is_checked_as_well() -> None:
     with pytest.raises(MessageError, match="catalogue, line 2: title"):
         catalogue_of(pl.DataFrame({"product_id": ["1"], "title": ["x"]}))
+
+
+PROGRAMS = sorted(name for name in program_names(load_settings()) if load_program(name, load_settings()).messages)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_words_and_the_catalogue_of_a_program_that_writes_pass_their_own_guards(name: str) -> None:
+    settings = load_settings()
+    rules = load_program(name, settings).messages
+    assert rules is not None
+    catalogue = read_catalogue(settings.programs / rules.catalogue)
+    ids = catalogue["product_id"].to_list()
+    pairs = list(zip(ids, ids[1:] + ids[:1], strict=True))
+    for language in rules.languages:
+        titles = Titles(catalogue[f"title_{language}"], language, ["base", "premium"])
+        for number, pair in enumerate(pairs):
+            group = list(rules.tones)[number % len(rules.tones)]
+            row = chosen(1, language=language, risk_group=group, engagement=57.0, products=list(pair))
+            (given,) = briefs(checked(row, rules, catalogue), rules, catalogue)
+            assert first_fault(template_text(given), given, titles) is None, (language, pair)

@@ -50,7 +50,13 @@ def test_json_lines_and_csv_hold_every_message_and_keep_the_operators_part_apart
         == sorted(chosen(16)["customer_id"])
     )
     assert [row["text"] for row in rows] == [line["text"] for line in lines]
-    assert lines[9]["operator"] == {"prob": 0.019, "risk_group": "high", "segment": "premium", "engagement": 49.0}
+    assert lines[9]["operator"] == {
+        "prob": 0.019,
+        "risk_group": "high",
+        "segment": "premium",
+        "engagement": 49.0,
+        "basis": None,
+    }
     assert set(lines[9]) & {"prob", "risk_group", "segment"} == set()
     assert rows[9]["operator_risk_group"] == "high"
     assert lines[9]["products"] == ["p1", "p2"]
