@@ -21,15 +21,12 @@ from fiel.models.metrics import Array
 from fiel.models.parts import TRAIN, VALID
 from fiel.models.retraining import Learned, training_rows
 from fiel.program import EngagementRules
-from fiel.reports.engagement import EngagementView, engagement_markdown
+from fiel.reports.engagement import ALL_SESSIONS, EngagementView, engagement_markdown
 from fiel.segments.customer_model import CustomerModel
 from fiel.segments.engagement import SEGMENTS
 from fiel.segments.uplift import uplift_findings
 from tasks.artifacts import leave_markdown
 from tasks.context import Context, opened
-
-ALL = "all"
-"""Segment of the popular items of all sessions."""
 
 
 @task(name="engagement", cache_policy=NO_CACHE)
@@ -141,7 +138,8 @@ def open_engagement(context: Context, as_of: date) -> EngagementView | None:
             ("items", "out_popular_items"),
         )
     }
-    return EngagementView(card=json.loads(card), **tables)
+    labels = Core.open(lake)["labels"].collect()
+    return EngagementView(card=json.loads(card), labels=labels, **tables)
 
 
 def _customer_model(context: Context, version: str, as_of: date) -> CustomerModel:
@@ -178,7 +176,7 @@ def _build_log(
     """Distributions and popular articles of the log before as_of; events by kind."""
     log = core["interactions"]
     counts = event_counts(log, as_of)
-    overall = popular_items(log, rules.popular, as_of).with_columns(segment=pl.lit(ALL))
+    overall = popular_items(log, rules.popular, as_of).with_columns(segment=pl.lit(ALL_SESSIONS))
     links = core["links_sessions"].collect()
     by_segment = popular_items_by_segment(log, links, found.select("customer_id", "segment"), rules.popular, as_of)
     day = pl.lit(as_of).alias("as_of")

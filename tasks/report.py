@@ -24,6 +24,7 @@ from fiel.tables import TABLES
 from fiel.version import code_version
 from tasks.artifacts import leave_link
 from tasks.context import Context, opened
+from tasks.engagement import open_engagement
 from tasks.message import open_messages
 from tasks.reward import current_plan
 from tasks.segments import open_report_tables
@@ -55,6 +56,7 @@ def write_report(program: str, as_of: date) -> dict[str, Any]:
             money=_money_card(context, core, as_of) if planned else None,
             quality=lake.read("out_quality") if lake.exists("out_quality") else None,
             more_models=_more_models(context, as_of),
+            engagement=open_engagement(context, as_of),
             **open_report_tables(context, as_of),
         )
         data = replace(data, messages=open_messages(context, as_of))

@@ -13,7 +13,9 @@ from fiel.core import Core
 from fiel.program import STAGES, Program
 from fiel.reports import format as fmt
 from fiel.reports import metrics, people, plans
+from fiel.reports.accounts import AccountsView, quarterly_fields
 from fiel.reports.cards import ModelCard, MoneyCard, SourceCard
+from fiel.reports.engagement import EngagementView
 from fiel.reports.messages import MessageView
 from fiel.reports.metrics import Frame
 from fiel.reports.plans import PlanView
@@ -58,7 +60,8 @@ class ReportData:
     target now, the most likely to lose it first. `scores` says whether there are any. `purchases` is None for a
     program without the groups rfm and purchase; `more_models` are the cards of its further targets, by their names;
     `profile` and `intake` are core_profile and core_intake, empty where the source made none. `grades` is that of
-    `fiel.reports.undated`; an undated program has it, and empty frames for everything that needs events.
+    `fiel.reports.undated`; an undated program has it, and empty frames for everything that needs events; a pension
+    fund has `accounts` instead.
     """
 
     program: Program
@@ -96,7 +99,9 @@ class ReportData:
     profile: pl.DataFrame = field(default_factory=pl.DataFrame)
     intake: pl.DataFrame = field(default_factory=pl.DataFrame)
     grades: pl.DataFrame = field(default_factory=pl.DataFrame)
+    engagement: EngagementView | None = None
     messages: MessageView | None = None  # those that were exported; None: none were
+    accounts: AccountsView | None = None
 
     @property
     def horizon_date(self) -> date:
@@ -125,6 +130,8 @@ def collect(
     hold_out: Frame | None = None,
     disagreements: Frame | None = None,
     more_models: Mapping[str, ModelCard] | None = None,
+    engagement: EngagementView | None = None,
+    probs: Frame | None = None,
 ) -> ReportData:
     """The content of the report of `program` at `as_of`; TimeError for a date that the data do not know.
 
@@ -135,8 +142,8 @@ def collect(
 
     `segments`, `cluster_profiles`, `segment_moves`, `purchase_fits`, `hold_out` and `disagreements` are out_segments,
     out_cluster_profiles, out_segment_moves, feat_purchase_fits, out_hold_out and out_disagreements (rows of `as_of`
-    are read), `more_models` the cards of the program's further targets by target. A program without the groups of
-    purchases needs none of them; a missing one leaves its page out or says what to run.
+    are read), `more_models` the cards of the program's further targets by target, `probs` is out_probs. A program
+    without the groups of purchases needs none of them; a missing one leaves its page out or says what to run.
     """
     core.check_as_of(as_of)
     here = _of(snapshot, as_of)
@@ -155,6 +162,20 @@ def collect(
             money=limits,
             ranking=pl.DataFrame() if scored is None else people.ranking(scored, LISTED),
             plan=None if planned is None else plans.plan_view(planned, program, as_of, limits, scored, LISTED),
+            profile=core["profile"].collect(),
+            intake=core["intake"].collect(),
+            engagement=engagement,
+        )
+    if program.is_quarterly:
+        return ReportData(
+            **quarterly_fields(core, here, scored, probs, program, as_of, ReportData, LISTED),
+            program=program,
+            as_of=as_of,
+            source=source,
+            model=model,
+            money=limits,
+            quality=None if quality is None else _matured(quality, as_of, program),
+            more_models=more_models or {},
             profile=core["profile"].collect(),
             intake=core["intake"].collect(),
         )

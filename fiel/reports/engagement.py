@@ -15,10 +15,13 @@ from fiel.reports.tables import markdown_table
 from fiel.segments.engagement import SEGMENTS
 from fiel.segments.risk import RISK_GROUPS
 
+ALL_SESSIONS = "all"
+"""What stands for a segment in the popular articles of all sessions."""
+
 
 @dataclass(frozen=True)
 class EngagementView:
-    """out_engagement, out_uplift, out_qini, out_event_counts and out_popular_items of one as_of, and their card.
+    """out_engagement, out_uplift, out_qini, out_event_counts and out_popular_items of one as_of; core_labels; a card.
 
     The card: model_version, is_base_rate, silhouette, explained (share of the variance of each component), uplift (qini
     and statement), log (events by kind).
@@ -30,16 +33,22 @@ class EngagementView:
     qini: pl.DataFrame
     events: pl.DataFrame
     items: pl.DataFrame
+    labels: pl.DataFrame
+
+    @property
+    def outcomes(self) -> pl.DataFrame:
+        """The customers with what became of them: label, empty where it is not known."""
+        return self.customers.join(self.labels.select("customer_id", "label"), on="customer_id", how="left")
 
     @property
     def segments(self) -> pl.DataFrame:
-        """Segments, the most valuable first: segment, customers, share, and their medians."""
-        return _grouped(self.customers, "segment", SEGMENTS[::-1])
+        """Segments, the most valuable first: segment, customers, share, medians, who left."""
+        return _grouped(self.outcomes, "segment", SEGMENTS[::-1])
 
     @property
     def risks(self) -> pl.DataFrame:
-        """Risk groups, the lowest first: risk_group, customers, share, and their medians; also empty ones."""
-        return _grouped(self.customers, "risk_group", RISK_GROUPS)
+        """Risk groups, the lowest first: risk_group and the same columns; also empty ones."""
+        return _grouped(self.outcomes, "risk_group", RISK_GROUPS)
 
     @property
     def crossed(self) -> pl.DataFrame:
@@ -62,11 +71,14 @@ def _grouped(customers: pl.DataFrame, by: str, names: tuple[str, ...]) -> pl.Dat
         engagement=pl.col("engagement").median(),
         mean_prob=pl.col("prob").sort().mean(),
         value=pl.col("value").median(),
+        known=pl.col("label").count().cast(pl.Int64),
+        left=pl.col("label").sum().cast(pl.Int64),
     )
     return (
         pl.DataFrame({by: list(names)})
         .join(found, on=by, how="left", maintain_order="left")
         .with_columns(pl.col("customers").fill_null(0))
+        .with_columns(left_rate=ratio(pl.col("left"), pl.when(pl.col("known") > 0).then("known")))
         .with_columns(share=ratio(pl.col("customers"), pl.col("customers").sum()))
     )
 
@@ -78,7 +90,10 @@ def engagement_markdown(view: EngagementView, program: Program, as_of: date) -> 
     parts += ["## What the treatment did", *view.statement]
     parts.append(markdown_table(view.uplift.drop("as_of")))
     if view.events.height:
-        parts += ["## Most popular articles", markdown_table(view.items.filter(pl.col("segment") == "all").head(10))]
+        parts += [
+            "## Most popular articles",
+            markdown_table(view.items.filter(pl.col("segment") == ALL_SESSIONS).head(10)),
+        ]
     return "\n\n".join(parts)
 
 

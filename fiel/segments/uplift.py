@@ -186,7 +186,7 @@ _LIMITS = (
 def _effect(qini: Qini) -> str:
     gain = qini.gain
     interval = f"{100 * qini.confidence:g} % interval {_points(gain.low)} to {_points(gain.high)}"
-    told = f"{_points(gain.estimate)} points ({interval})"
+    told = f"{_points(gain.estimate)} percentage points ({interval})"
     if gain.low > 0:
         return f"The treated left less often than the others, by {told}."
     if gain.high < 0:

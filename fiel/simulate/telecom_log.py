@@ -106,7 +106,11 @@ def _times(draws: Draws, owner: Ints, place: Ints, first: date, last: date) -> I
     which = np.repeat(np.arange(len(heads)), np.diff(np.append(heads, len(owner))))
     since = total - total[heads][which]
     span = np.maximum.reduceat(since, heads)
-    room = ends - start - LONGEST  # a session that would run past the end is squeezed into what is left
+    # A session that would run past the end begins whole weeks earlier (days where there are no weeks), which keeps its
+    # hours and weekdays; what does not fit even then is squeezed into what is left.
+    late = 7 * np.ceil(np.maximum(start + span - (ends - LONGEST), 0) / (7 * _DAY_MS)).astype(np.int64)
+    start = start - np.minimum(late, (start - begins) // _DAY_MS) * _DAY_MS
+    room = ends - start - LONGEST
     squeeze = np.minimum(1.0, room / np.maximum(span, 1.0))
     return np.asarray(start[which] + (since * squeeze[which]).astype(np.int64) + place, dtype=np.int64)
 

@@ -2,7 +2,9 @@
 
 from fiel.models.wording import spoken
 from fiel.reports.data import ReportData
+from fiel.reports.sections.accounts import closing, quarters
 from fiel.reports.sections.base import Section
+from fiel.reports.sections.engagement import engagement, interactions, treatment
 from fiel.reports.sections.figures import key_figures
 from fiel.reports.sections.grades import grades
 from fiel.reports.sections.messages import messages
@@ -23,12 +25,25 @@ def sections(data: ReportData) -> tuple[Section, ...]:
 
     Those of segments, purchases and value at stake are left out for a program without these groups, the profile of
     the data where the source version was ingested without one. An undated program has whom it pays to treat instead of
-    everything that needs events.
+    everything that needs events, a pension fund its accounts.
     """
     profile = profile_section(data.profile, data.intake, data.program) if data.profile.height else None
     if data.program.is_table:
-        undated = (grades(data), rewards(data), messages(data), model(data), source(data), profile)
+        undated = (
+            engagement(data),
+            treatment(data),
+            grades(data),
+            rewards(data),
+            messages(data),
+            interactions(data),
+            model(data),
+            source(data),
+            profile,
+        )
         return tuple(spoken(section, data.program) for section in undated if section is not None)
+    if data.program.is_quarterly:
+        of_accounts = (closing(data), quarters(data), rewards(data), messages(data), model(data), source(data), profile)
+        return tuple(spoken(section, data.program) for section in of_accounts if section is not None)
     asked = (
         changes(data),
         leaving(data),

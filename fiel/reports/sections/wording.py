@@ -10,6 +10,8 @@ from fiel.program import LifeCycle, Program
 from fiel.reports import format as fmt
 
 _BUYING = "buying again"
+_LEAVING = "leaving"
+"""The outcome of a program with engagement: its label is who left."""
 _CLOSED = "closed"
 """The outcome of kind purchase, after "share" or "were"."""
 
@@ -59,10 +61,10 @@ def wording(program: Program, horizon_date: date) -> Wording:
             doing="close",
         )
     if target.kind == "label":
-        word = fmt.words(target.name)
+        word = target_word(program)
         return Wording(
             word=word, members=f"who are {word}", lost=f"not to be {word}", loss=f"to stop being {word}",
-            gained=f"to be {word}", when="",
+            gained=f"to be {word}", when="", doing="leave" if word == _LEAVING else "",
         )  # fmt: skip
     if target.kind == "purchase":
         return Wording(
@@ -94,7 +96,7 @@ def target_word(program: Program) -> str:
     """The outcome in a word or two: the stage, `active` or `buying again`."""
     target = program.target
     if target.kind == "label":
-        return fmt.words(target.name)
+        return _LEAVING if program.engagement is not None else fmt.words(target.name)
     return {"stage": target.stage, "active": "active", "purchase": _BUYING, "closed": _CLOSED}[target.kind]
 
 
