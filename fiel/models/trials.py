@@ -39,8 +39,8 @@ ABLATION_SCHEMA = {
     "average_precision_without": pl.Float64(),
     "is_kept": pl.Boolean(),
 }
-"""One comparison on the folds: `with` against `without`. `gain` is the mean log loss that `with` saves on a row, pooled
-over the folds, `gain_error` its standard error, rows summed by customer. The other measures are means over the folds.
+"""One comparison on the folds: `with` against `without`. All measures are means over the folds. `gain` is the log loss
+that `with` saves on a row, `gain_error` its standard error, rows summed by customer.
 """
 
 
@@ -122,22 +122,27 @@ def grown(recipe: Recipe, growth: float, iterations: float, fewest: int, most: i
     return dataclasses.replace(recipe, iterations=trees(iterations), members=members)
 
 
-def gain(trial: Trial, other: Trial, folds: Sequence[FoldRows]) -> tuple[float, float]:
-    """The mean log loss that `trial` saves on a row against `other`, and the standard error of it, by customer."""
-    labels = np.concatenate([fold.labels for fold in folds])
-    losses, others = (log_losses(labels, sigmoid(np.concatenate(one.raw))) for one in (trial, other))
-    better = others - losses
-    _, owner = np.unique(judged_customers(folds), return_inverse=True)
-    sums = np.bincount(owner, better - better.mean())
-    return float(better.mean()), float(np.sqrt(np.sum(sums**2)) / len(better))
-
-
 def is_convincing(trial: Trial, best: Trial, folds: Sequence[FoldRows]) -> bool:
     """Whether `trial` beats `best` by more than the standard error of the difference, rows summed by customer."""
     if trial.log_loss >= best.log_loss:
         return False
-    mean, error = gain(trial, best, folds)
+    rows = sum(len(raw) for raw in trial.raw)
+    mean, error = gain(trial, best, folds, np.full(rows, 1 / rows))
     return mean > error
+
+
+def gain(trial: Trial, other: Trial, folds: Sequence[FoldRows], weights: Array) -> tuple[float, float]:
+    """The weighted mean log loss that `trial` saves on a row against `other`, and its standard error.
+
+    `weights` sum to 1, one for each row that judges; rows are summed by customer.
+    """
+    labels = np.concatenate([fold.labels for fold in folds])
+    losses, others = (log_losses(labels, sigmoid(np.concatenate(one.raw))) for one in (trial, other))
+    saved = others - losses
+    mean = float(saved @ weights)
+    _, owner = np.unique(judged_customers(folds), return_inverse=True)
+    sums = np.bincount(owner, weights * (saved - mean))
+    return mean, float(np.sqrt(np.sum(sums**2)))
 
 
 def ablation_row(
@@ -154,7 +159,8 @@ def ablation_row(
     Of drawn rows (`negatives_kept`) the log loss is that of the drawn ones, where the outcome is more frequent; the
     average precision counts each negative as often as it stands for.
     """
-    mean, error = gain(*trials, folds)
+    weights = np.concatenate([np.full(len(raw), 1 / (len(folds) * len(raw))) for raw in trials[0].raw])
+    mean, error = gain(*trials, folds, weights)
     (auc_with, ap_with), (auc_without, ap_without) = (_ranking(trial, folds, negatives_kept) for trial in trials)
     return {
         "what": what,

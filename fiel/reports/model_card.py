@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fiel.models.alternatives import ALTERNATIVE_DIFFERENCE_SCHEMA, ALTERNATIVE_SCHEMA
 from fiel.models.baselines import PURCHASE_PROB
 from fiel.models.bootstrap import Comparison, Interval, auc_interval, profit_intervals
 from fiel.models.evaluation import COHORT_SCHEMA, METRICS_SCHEMA, SLICE_SCHEMA
@@ -20,6 +21,7 @@ from fiel.models.registry import VersionInfo
 from fiel.models.retraining import Learned
 from fiel.models.settlement import Settlement
 from fiel.models.thresholds import THRESHOLD_SCHEMA
+from fiel.models.trials import ABLATION_SCHEMA
 from fiel.program import Program
 from fiel.reports import cards
 from fiel.reports.cards import ModelCard
@@ -36,6 +38,9 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {
     "gates": cards.GATE_SCHEMA,
     "profit": cards.PROFIT_SCHEMA,
     "thresholds": THRESHOLD_SCHEMA,
+    "ablation": ABLATION_SCHEMA,
+    "alternatives": ALTERNATIVE_SCHEMA,
+    "alternative_differences": ALTERNATIVE_DIFFERENCE_SCHEMA,
 }
 """Frames of a card and their columns."""
 
@@ -70,6 +75,9 @@ def trained_card(learned: Learned) -> ModelCard:
         reliability=found.reliability,
         importances=learned.importances,
         thresholds=found.thresholds,
+        ablation=learned.search.ablation,
+        alternatives=learned.alternatives.table,
+        alternative_differences=learned.alternatives.differences,
     )
 
 

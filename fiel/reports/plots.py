@@ -13,6 +13,7 @@ from fiel.program import Program
 from fiel.reports import charts
 from fiel.reports.cards import ModelCard
 from fiel.reports.charts import About
+from fiel.reports.charts.ablation import ablation
 from fiel.reports.charts.base import Chart
 from fiel.reports.sections.wording import target_word
 from fiel.reports.theme import themed_spec
@@ -48,6 +49,8 @@ def _charts(card: ModelCard, program: Program, as_of: date) -> dict[str, Chart]:
         drawn["slices"] = charts.slices(card.slices, about, judged[0]["auc"] if judged else None)
     if card.importances.height:
         drawn["importances"] = charts.importances(card.importances, about)
+    if card.ablation.height:
+        drawn["ablation"] = ablation(card.ablation, about)
     for metric in card.comparison["metric"].unique(maintain_order=True):
         drawn[f"comparison_{metric}"] = charts.model_comparison(card.comparison, metric, about)
     if card.profit.height and program.economics is not None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from fiel.models.metrics import auc, average_precision, log_losses, measure, profits, threshold
+from fiel.models.metrics import auc, average_precision, best_f1_threshold, f1, log_losses, measure, profits, threshold
 from fiel.program import Economics
 
 BANK = Economics(currency="BRL", benefit=90, cost=10)
@@ -26,6 +26,22 @@ def test_measures_agree_with_scikit_learn_ties_included(rows: list[tuple[int, in
     assert found.brier == pytest.approx(sklearn_metrics.brier_score_loss(labels, probs))
     inside = np.clip(probs, 0.001, 0.999)
     assert log_losses(labels, inside).mean() == pytest.approx(sklearn_metrics.log_loss(labels, inside))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=1, max_size=40))
+def test_the_best_threshold_of_f1_is_best_and_f1_agrees_with_scikit_learn(rows: list[tuple[int, int]]) -> None:
+    labels, probs = np.array([r[0] for r in rows]), np.array([r[1] for r in rows]) / 20
+    best = best_f1_threshold(labels, probs)
+    if not labels.any():
+        assert best is None
+        assert f1(labels, probs, 0.5) is None
+        return
+    scores = {one: sklearn_metrics.f1_score(labels, probs >= one) for one in np.unique(probs)}
+    assert best is not None
+    assert scores[best] == pytest.approx(max(scores.values()))
+    for threshold_tried, score in scores.items():
+        assert f1(labels, probs, threshold_tried) == pytest.approx(score)
 
 
 def test_a_ranking_turned_round_has_one_minus_the_auc() -> None:

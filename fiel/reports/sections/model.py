@@ -11,6 +11,7 @@ from fiel.reports.cards import ModelCard
 from fiel.reports.charts import About
 from fiel.reports.charts.model import BASELINES, METRIC_NAMES, reliability_baselines
 from fiel.reports.data import ReportData
+from fiel.reports.sections.ablation import ablation, beside
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
 from fiel.reports.sections.baselines import further_targets, of_target, side_by_side
 from fiel.reports.sections.evidence import evidence
@@ -42,6 +43,8 @@ def model(data: ReportData) -> Section:
         *evidence(data, card),
         *_comparison(data, card),
         *_judgement(data, card),
+        *beside(card, _judged(data, card)),
+        *ablation(card, _judged(data, card)),
     ]
     if data.program.economics is not None:
         blocks += _profit(data, card)
