@@ -153,7 +153,7 @@ def uplift_findings(
             else pl.col("group").cast(pl.Int64, strict=False).fill_null(0)
         )
         found = observed_uplift(rows, "group", confidence).with_columns(by=pl.lit(by), position=place)
-        frames.append(found.select(list(OBSERVED)).cast(OBSERVED).sort("position"))
+        frames.append(found.select(list(OBSERVED)).cast(pl.Schema(OBSERVED)).sort("position"))
     observed = pl.concat(frames)
     ranked = scored.filter(pl.col("uplift").is_not_null())
     if ranked["is_treated"].n_unique() < 2:

@@ -1,8 +1,8 @@
 """Lines of an OTTO log as events: pieces of the file as bytes, each parsed at once, broken lines found and set aside.
 
 A line is `{"session", "events": [{"aid", "ts", "type"}]}` with `ts` in milliseconds since 1970 (UTC). Polars parses
-whole pieces; only a piece that holds a line which is no JSON is taken apart, into ever smaller ones, until that line is
-alone.
+whole pieces, but for lines that do not begin and end as one; only a piece that holds another line which is no JSON is
+taken apart, into ever smaller ones, until that line is alone.
 """
 
 from __future__ import annotations
@@ -115,17 +115,36 @@ def _event_rules(now: datetime) -> Sequence[Rule]:
 
 
 def _parsed(piece: Piece, table: str, sieve: Sieve) -> pl.DataFrame:
-    """The lines that are JSON, with their numbers; values of another type are null."""
+    """The lines that are JSON, with their numbers; values of another type are null.
+
+    Lines that do not begin and end as one are parsed each by itself, so that one of them does not cost the piece.
+    """
+    numbered = [
+        (number, line) for number, line in enumerate(piece.text.split(b"\n"), start=piece.first_line) if line.strip()
+    ]
+    strange = [(number, line) for number, line in numbered if not _looks_whole(line)]
+    if not strange:
+        return _parsed_whole(piece.text, [number for number, _ in numbered], table, sieve)
+    others = [(number, line) for number, line in numbered if _looks_whole(line)]
+    text = b"".join(line + b"\n" for _, line in others)
+    found = [_parsed_whole(text, [number for number, _ in others], table, sieve)]
+    found += [_parsed_whole(line + b"\n", [number], table, sieve) for number, line in strange]
+    return pl.concat(found)
+
+
+def _looks_whole(line: bytes) -> bool:
+    return line.startswith(b"{") and line.endswith((b"}", b"}\r"))
+
+
+def _parsed_whole(text: bytes, numbers: list[int], table: str, sieve: Sieve) -> pl.DataFrame:
+    """The same for lines with these numbers; where one is no JSON all the same, part by part, down to that line."""
     try:
-        found = _json(piece.text)
+        found = _json(text)
     except pl.exceptions.PolarsError:
-        return _taken_apart(piece, table, sieve)
-    if found.height == piece.text.count(b"\n"):
-        numbers = pl.int_range(piece.first_line, piece.first_line + found.height, dtype=pl.Int64, eager=True)
-    else:  # blank lines, which the parser passes over
-        rows = enumerate(piece.text.split(b"\n"), start=piece.first_line)
-        numbers = pl.Series([row for row, line in rows if line.strip()], dtype=pl.Int64)
-    return found.with_columns(numbers.alias(ROW))
+        return _taken_apart(text, numbers, table, sieve)
+    if found.height != len(numbers):  # two sessions on one line
+        return _taken_apart(text, numbers, table, sieve)
+    return found.with_columns(pl.Series(ROW, numbers, dtype=pl.Int64))
 
 
 def _json(text: bytes) -> pl.DataFrame:
@@ -134,17 +153,16 @@ def _json(text: bytes) -> pl.DataFrame:
     return pl.read_ndjson(io.BytesIO(text), schema=LINE, ignore_errors=True)
 
 
-def _taken_apart(piece: Piece, table: str, sieve: Sieve) -> pl.DataFrame:
-    """The same for a piece with a line that is no JSON: each of its parts by itself, down to the single line."""
-    lines = [line + b"\n" for line in piece.text.removesuffix(b"\n").split(b"\n")]
+def _taken_apart(text: bytes, numbers: list[int], table: str, sieve: Sieve) -> pl.DataFrame:
+    """Lines of which one is no JSON: each of their parts by itself, down to the single line."""
+    lines = [line + b"\n" for line in text.split(b"\n") if line.strip()]
     if len(lines) == 1:
-        _set_aside(lines[0], piece.first_line, table, sieve)
+        _set_aside(lines[0], numbers[0], table, sieve)
         return pl.DataFrame(schema={**LINE, ROW: pl.Int64()})
     step = -(-len(lines) // _PARTS)
-    parts = [
-        Piece(b"".join(lines[start : start + step]), piece.first_line + start) for start in range(0, len(lines), step)
-    ]
-    return pl.concat([_parsed(part, table, sieve) for part in parts])
+    starts = range(0, len(lines), step)
+    parts = [(b"".join(lines[start : start + step]), numbers[start : start + step]) for start in starts]
+    return pl.concat([_parsed_whole(part, some, table, sieve) for part, some in parts])
 
 
 def _set_aside(line: bytes, number: int, table: str, sieve: Sieve) -> None:

@@ -239,3 +239,16 @@ def test_the_real_sample_goes_through_the_same_code(tmp_path, real_data) -> None
     assert (log.events, log.repeats, sieve.rejected_rows().height) == (862, 0, 0)
     assert log.scan().select(pl.col("session").n_unique()).collect().item() == 20
     assert (log.first_day, log.last_day) == (date(2022, 7, 31), date(2022, 8, 28))
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"session":1,"events":[]}{"session":2,"events":[]}', b'{"session":1,"events":[}', b"["]
+)
+def test_a_line_that_is_not_one_session_is_set_aside_alone(tmp_path, line) -> None:
+    good = b'{"session":%d,"events":[{"aid":5,"ts":1659304800025,"type":"clicks"}]}\n'
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(good % 1 + line + b"\n" + b"\n" + good % 2)
+    sieve = Sieve("v1")
+    log = read_interactions([path], tmp_path / "parts", sieve, NOW)
+    assert log.scan().collect()["session"].sort().to_list() == [1, 2]
+    assert sieve.rejected_rows().select("row", "rule").rows() == [(2, "not_json")]
