@@ -23,6 +23,7 @@ from fiel.errors import (
     CycleConflictError,
     FielError,
     LakeError,
+    MessageError,
     NoChampionError,
     PlanError,
     ProgramError,
@@ -51,6 +52,7 @@ CLIENTS, EVENTS, LINES, PRODUCTS = (
     f"{LOYAL}/{table}.csv" for table in ("clientes", "transacoes", "transacao_produto", "produtos")
 )
 NEXT_YEARS = f"{date.today().year + 2}-01-01 10:00:00.000"
+GOODS = "programs/teomewhy-catalogue.csv"
 ALL = range(1, 1_000_000)
 
 
@@ -1108,6 +1110,146 @@ SECTIONS: dict[str, list[Case]] = {
             StoreError,
             ("taken cannot be made",),
             "check the path and its permissions",
+        ),
+    ],
+    "Messages": [
+        Case(
+            "a program that writes no messages",
+            by.nothing,
+            f"run message --program shop {LATEST}",
+            MessageError,
+            ("program shop writes no messages",),
+            "its file has no section `messages`",
+        ),
+        Case(
+            "no catalogue",
+            by.gone(GOODS),
+            f"run message {LATEST}",
+            MessageError,
+            ("the catalogue ", "teomewhy-catalogue.csv cannot be read"),
+            "check messages.catalogue in the program file",
+        ),
+        Case(
+            "a catalogue in another encoding",
+            by.holds(GOODS, "product_id,title\n1,Chapéu\n2,Adaga\n".encode("latin-1")),
+            f"run message {LATEST}",
+            MessageError,
+            ("teomewhy-catalogue.csv is no CSV in UTF-8",),
+            "",
+        ),
+        Case(
+            "a catalogue without titles",
+            by.text(GOODS, "product_id,title", "product_id,name"),
+            f"run message {LATEST}",
+            MessageError,
+            ("teomewhy-catalogue.csv: there is no column 'title'",),
+            "needed are product_id and title",
+        ),
+        Case(
+            "a product that stands twice",
+            by.text(GOODS, "012 - Adaga Envenenada,", "011 - Adaga,"),
+            f"run message {LATEST}",
+            MessageError,
+            ("teomewhy-catalogue.csv, line 12: product_id stands twice", "'011 - Adaga'"),
+            "",
+        ),
+        Case(
+            "a title that nobody filled in",
+            by.text(GOODS, ",Espada Curta", ",[product name]"),
+            f"run message {LATEST}",
+            MessageError,
+            ("line 3: title '[product name]' has", "reads as a placeholder or markup"),
+            "mend the title",
+        ),
+        Case(
+            "one product only",
+            by.lines(GOODS, lambda found: found[:2]),
+            f"run message {LATEST}",
+            MessageError,
+            ("the catalogue has fewer than 2 products for segment",),
+            "add some, or leave its column segments empty",
+        ),
+        Case(
+            "a risk group without a tone",
+            by.program(messages__tones={"low": "loyal", "medium": "loyal", "high": "loyal"}),
+            "check teomewhy",
+            ProgramError,
+            ("risk group 'critical' is written to and has no tone",),
+            "add it to tones",
+        ),
+        Case(
+            "an offer without words in a language",
+            by.program(
+                messages__offers=[{"id": "autumn", "tones": ["loyal"], "words": {"en": "An evening with the author."}}]
+            ),
+            "check teomewhy",
+            ProgramError,
+            ("offers autumn has no words in pt",),
+            "messages are written in that language",
+        ),
+        Case(
+            "a signature that a guard refuses",
+            by.program(messages__signature={"pt": "Equipe [nome]"}),
+            f"run message {LATEST}",
+            MessageError,
+            ("the pt template for customer ", "is refused by a guard (placeholder: "),
+            "mend the words of the program file's messages",
+        ),
+        Case(
+            "an engagement that the snapshot does not have",
+            by.program(messages__from_scores__engagement="visits"),
+            f"run message {LATEST}",
+            MessageError,
+            ("messages.from_scores: the snapshot has no column 'visits'",),
+            "choose another one",
+        ),
+        Case(
+            "messages of a date without scores",
+            by.nothing,
+            "run message --as-of 2025-03-20",
+            MessageError,
+            ("program teomewhy has no scores of 2025-03-20",),
+            "run `fiel run score --program teomewhy --as-of 2025-03-20` first",
+        ),
+        Case(
+            "a language model without prices",
+            by.program(messages__writer="openai"),
+            "check teomewhy",
+            ProgramError,
+            ("writer openai needs model.price_in and model.price_out",),
+            "0 where the server is your own",
+        ),
+        Case(
+            "a language model without an address",
+            by.program(messages__writer="openai", messages__model={"price_in": 1, "price_out": 2}),
+            f"run message {LATEST}",
+            SettingsError,
+            ("FIEL_OPENAI_ENDPOINT and FIEL_OPENAI_MODEL and FIEL_OPENAI_KEY not set",),
+            "set it, or let the program file say messages.writer: template",
+        ),
+        Case(
+            "a key that would travel unencrypted",
+            by.all_of(
+                by.program(messages__writer="openai", messages__model={"price_in": 1, "price_out": 2}),
+                by.setting(
+                    FIEL_OPENAI_ENDPOINT="http://models.example", FIEL_OPENAI_MODEL="writer", FIEL_OPENAI_KEY="k"
+                ),
+            ),
+            f"run message {LATEST}",
+            SettingsError,
+            ("FIEL_OPENAI_ENDPOINT is http and not on this machine",),
+            "the key would travel unencrypted",
+        ),
+        Case(
+            "a key that the server refuses",
+            by.all_of(
+                by.program(messages__writer="openai", messages__model={"price_in": 1, "price_out": 2}),
+                by.language_model("401"),
+            ),
+            f"run message {LATEST}",
+            MessageError,
+            ("the language model azure:writer refuses every request (HTTP 401)",),
+            "check FIEL_OPENAI_ENDPOINT, FIEL_OPENAI_MODEL and FIEL_OPENAI_KEY, then run again",
         ),
     ],
     "Points": [

@@ -19,7 +19,8 @@ from fiel.reports import format as fmt
 from fiel.reports.tables import column, markdown_table, number
 
 SAMPLES = 6
-"""Texts that are shown: of every tone and status, languages in turn."""
+SAMPLES_OF_A_KIND = 3
+"""Texts that are shown: first one of every tone and status, languages in turn."""
 
 COUNTED = [
     column("status", "written by"),
@@ -61,7 +62,7 @@ class MessageView:
     cost: float
     currency: str
     stopped: str | None
-    address: str
+    folder: str
 
 
 def message_view(lake: Lake, as_of: date) -> MessageView | None:
@@ -89,7 +90,7 @@ def message_view(lake: Lake, as_of: date) -> MessageView | None:
             cost=spent["cost_micros"] / 1_000_000,
             currency=spent["currency"],
             stopped=manifest["stopped"],
-            address=f"{folder}/{MANIFEST}",
+            folder=f"exports/{as_of}/{FOLDER}",
         )
     except (ValueError, KeyError, TypeError, StopIteration, pl.exceptions.PolarsError) as error:
         raise MessageError(
@@ -102,7 +103,7 @@ def messages_markdown(view: MessageView, program: Program, as_of: date) -> str:
     """The messages of one run for the Prefect UI; no text of a message, and nothing about one customer."""
     parts = [
         f"# Messages of {program.name}, as of {as_of}",
-        f"{fmt.counted(view.messages, 'message')} in files ({view.address}). Nothing was sent.",
+        f"{fmt.counted(view.messages, 'message')} in files, in {view.folder} of the lake. Nothing was sent.",
     ]
     if view.stopped:
         parts.append(f"**The language model was not asked to the end: {view.stopped}.**")
@@ -144,8 +145,10 @@ def _bases(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _samples(rows: pl.DataFrame) -> pl.DataFrame:
-    """The first customer of every status, tone and language, so that no two texts are alike, the rarest kinds too."""
+    """The first customers of every status, tone and language, as many kinds as there is room for."""
     kinds = ["status", "tone", "language"]
-    first = rows.filter(pl.col("text").is_not_null()).sort("customer_id").unique(kinds, keep="first")
-    turn = pl.int_range(pl.len()).over(["status", "tone"], order_by="language")
-    return first.sort(turn, "status", "tone", "language").head(SAMPLES)
+    written = rows.filter(pl.col("text").is_not_null()).sort("customer_id")
+    place = pl.int_range(pl.len()).over(kinds).alias("place")
+    turn = pl.col("language").rank("dense").over("place", "status", "tone").alias("turn")
+    few = written.with_columns(place).filter(pl.col("place") < SAMPLES_OF_A_KIND).with_columns(turn)
+    return few.sort("place", "turn", *kinds).head(SAMPLES).drop("place", "turn")

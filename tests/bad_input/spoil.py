@@ -15,6 +15,7 @@ from typing import Any
 import kagglesdk.kaggle_env as kaggle_environment
 
 from fiel.sources import kaggle
+from tests.actions.messages.openai_server import openai_server
 from tests.bad_input.command import fiel
 from tests.bad_input.world import Place
 from tests.sources.fake_kaggle import FakeKaggle
@@ -191,6 +192,20 @@ def unpaid(place: Place) -> None:
     """The cycle is planned and not paid yet."""
     shutil.copy(place.state / "unpaid.db", place.state / "store.db")
     shutil.rmtree(place.lake / "teomewhy" / "exports")
+
+
+def language_model(answers: str) -> Spoil:
+    """There is a language model on loopback, which always answers so (`tests.actions.messages.openai_server`)."""
+
+    def spoil(place: Place) -> None:
+        running = openai_server()
+        server = running.__enter__()
+        place.request.addfinalizer(lambda: running.__exit__(None, None, None))
+        server.always = answers
+        for name, value in {"ENDPOINT": server.address, "MODEL": "writer", "KEY": "secret-key"}.items():
+            place.setting(f"FIEL_OPENAI_{name}", value)
+
+    return spoil
 
 
 def full_disk(size: int) -> Spoil:

@@ -177,6 +177,7 @@ def _write_programs(folder: Path) -> None:
         "value": {"unit": "GBP", "scale": 100},
         "training": QUICK,
     }
+    shutil.copy(ROOT / "deployments" / "programs" / content["messages"]["catalogue"], folder)
     for program in (content, shop, gifts):
         text = yaml.safe_dump(program, allow_unicode=True)
         (folder / f"{program['name']}.yaml").write_text(text, encoding="utf-8")

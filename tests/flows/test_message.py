@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ import yaml
 from fiel.errors import MessageError, SettingsError
 from fiel.lake import Lake
 from fiel.settings import load_settings
+from tasks.context import opened
 from tests.actions.messages.openai_server import openai_server
 from tests.actions.messages.worlds import CALL_TO_ACTION, SIGNATURE
+from tests.conftest import ROOT
+from tests.flows.conftest import AS_OF as IN_WORLD
+from tests.flows.conftest import World, quick_program
 
 AS_OF = date(2025, 9, 1)
 SOURCE = "customer,at,points\nana,2025-08-30,5\nbia,2025-08-31,5\n"
@@ -105,6 +110,36 @@ def test_the_flow_asks_the_server_of_the_settings(shop: Path, monkeypatch: pytes
     assert first["statuses"] == {"written": 2}
     assert (first["requests"], second["requests"]) == (2, 0)
     assert first["spent"] == "0.0010 USD"
+
+
+def test_a_program_with_scores_alone_writes_to_its_population_in_its_own_language(
+    in_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.message import message
+    from flows.report import report as report_flow
+
+    lake = Path(in_world.environment["FIEL_LAKE"])
+    for name in (lake.name, f"{lake.name}.state"):
+        shutil.copytree(lake.with_name(name), tmp_path / name)
+    monkeypatch.setenv("FIEL_LAKE", str(tmp_path / lake.name))
+    folder = quick_program(tmp_path / "programs")
+    shutil.copy(ROOT / "deployments" / "programs" / "teomewhy-catalogue.csv", folder)
+    monkeypatch.setenv("FIEL_PROGRAMS", str(folder))
+    done = message("teomewhy", "latest")
+    with opened("teomewhy") as context:
+        scores = context.lake.read("out_scores", IN_WORLD)
+        folder = context.lake.file_path("exports", IN_WORLD.isoformat(), "messages")
+        lines = (context.lake.get(f"{folder}/messages.jsonl") or b"").decode().splitlines()
+    known = scores.filter("in_population", pl.col("prob").is_not_null())
+    assert 0 < done["messages"] == min(known.height, 1_000)
+    first = json.loads(lines[0])
+    assert (first["language"], first["operator"]["segment"]) == (
+        "pt",
+        known.filter(customer_id=first["customer_id"])["stage"].item(),
+    )
+    assert "Equipe Téo Me Why" in first["text"]
+    report = report_flow("teomewhy", "latest")["report"]
+    assert "What is written to customers" in Path(report).read_text("utf-8")
 
 
 def test_the_flow_says_what_is_missing(shop: Path) -> None:

@@ -22,9 +22,9 @@ def customers_of_scores(scores: pl.DataFrame, snapshot: pl.DataFrame, rules: Fro
     scores: out_scores; snapshot: feat_snapshot, both of one as_of. A customer without the figure of engagement has 0.
     MessageError: the snapshot or the scores have no such column, or the cuts of risk do not rise.
     """
-    for column, frame, where in ((rules.engagement, snapshot, "snapshot"), (rules.segment, scores, "scores")):
+    for column, frame, where in ((rules.engagement, snapshot, "snapshot has"), (rules.segment, scores, "scores have")):
         if column not in frame.columns:
-            raise MessageError(f"messages.from_scores: the {where} have no column {column!r}: choose another one")
+            raise MessageError(f"messages.from_scores: the {where} no column {column!r}: choose another one")
     leaving = pl.col("prob") if rules.leaving == "prob" else 1 - pl.col("prob")
     known = scores.filter(pl.col("in_population") & pl.col("prob").is_not_null())
     figures = snapshot.select("customer_id", figure=pl.col(rules.engagement).cast(pl.Float64))

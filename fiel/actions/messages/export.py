@@ -61,7 +61,7 @@ def message_files(messages: pl.DataFrame, revision: int = 0) -> dict[str, bytes]
     """
     stem = "messages" if revision == 0 else f"messages-r{revision}"
     rows = messages.sort("customer_id")
-    flat = rows.with_columns(pl.col("products", "operator_basis").list.join(" "))
+    flat = rows.with_columns(pl.col("products", "operator_basis").list.join("; "))
     inner = [name for name in rows.columns if name.startswith(OPERATOR)]
     nested = rows.drop(inner).with_columns(
         operator=pl.struct(rows.get_column(name).alias(name.removeprefix(OPERATOR)) for name in inner)

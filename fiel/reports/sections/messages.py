@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from fiel.actions.messages.template import TEMPLATE
 from fiel.reports import format as fmt
 from fiel.reports.data import ReportData
 from fiel.reports.messages import BASES, COUNTED, STATUSES, MessageView
@@ -15,8 +16,11 @@ TITLE = "What is written to customers"
 
 
 def messages(data: ReportData) -> Section | None:
-    """The messages of the report's date; None for a program that writes none."""
+    """The messages of the report's date; None where none were written and nobody would miss them."""
     if data.program.messages is None:
+        return None
+    rules = data.program.messages
+    if data.messages is None and not rules.in_loyalty and rules.writer == TEMPLATE:
         return None
     if data.messages is None:
         command = f"fiel run message --program {data.program.name} --as-of {fmt.day(data.as_of)}"
@@ -44,7 +48,7 @@ def messages(data: ReportData) -> Section | None:
 
 
 def _in_words(view: MessageView) -> str:
-    writer = "the built-in template" if view.writer == "template" else "a language model"
+    writer = "the built-in template" if view.writer == TEMPLATE else "a language model"
     return (
         f"{fmt.counted(view.messages, 'message')} by {writer}, each checked by the same guards. They are files beside "
         "a manifest; nothing was sent to anyone. Probability, risk group and segment stand beside a message for the "
@@ -56,7 +60,7 @@ def _tiles(view: MessageView) -> tuple[Tile, ...]:
     by_status = dict(view.counts.group_by("status").agg(pl.col("messages").sum()).iter_rows())
     by_template = sum(by_status.get(status, 0) for status in ("template", "replaced", "unanswered"))
     tiles = [Tile("messages", fmt.whole(view.messages))]
-    if view.writer == "template":
+    if view.writer == TEMPLATE:
         return (*tiles, Tile("cost", "0", "the template needs no server"))
     return (
         *tiles,
@@ -77,7 +81,7 @@ def _samples(data: ReportData, view: MessageView) -> Shown:
     ]
     if view.samples["reason"].is_not_null().any():
         columns.append(column("reason", "why not the first draft", kind="prose"))
-    note = f"All of them are in the files beside {view.address}."
+    note = f"All of them are in {view.folder} of the lake, beside their manifest."
     return Shown(
         "Some of the messages", about(data).subtitle("the first of each kind"), table(view.samples, columns, note)
     )

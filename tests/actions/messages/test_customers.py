@@ -57,7 +57,7 @@ def test_a_customer_without_the_figure_has_no_engagement() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"engagement": "visits"}, "snapshot have no column 'visits'"),
+        ({"engagement": "visits"}, "snapshot has no column 'visits'"),
         ({"segment": "tier"}, "scores have no column 'tier'"),
         ({"risk_cuts": (0.5, 0.2, 0.9)}, "risk_cuts"),
     ],
