@@ -1,7 +1,8 @@
 """The leakage check: nothing at or after as_of may move a feature at as_of (DESIGN.md section 4, DOMAIN.md section 0).
 
 For each as_of the inputs are rewritten from that date's midnight on (`fiel/features/rewrites.py`), every registered
-feature group, and the snapshot, is built on the given and on the rewritten inputs, and every value is compared.
+feature group, and the snapshot, is built on the given and on the rewritten inputs, and every value is compared. An
+undated table has no future: there the outcomes and the other customers are rewritten (`fiel/features/other_rows.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fiel.core import Core
 from fiel.errors import TimeError
 from fiel.features.derived import dated
 from fiel.features.groups import GROUPS, Group
+from fiel.features.other_rows import UNDATED_REWRITES, is_watched, sampled_table
 from fiel.features.rewrites import cut_core, relanded_core, rewritten_core, sampled
 from fiel.features.snapshot import build_snapshots
 from fiel.program import Program
@@ -116,6 +118,9 @@ def verify_leakage(
     for as_of in as_of_dates:
         core.check_as_of(as_of)
     chosen = GROUPS if groups is None else groups
+    if program.is_table:
+        undated = {name: group for name, group in chosen.items() if group.is_undated}
+        return _verify_undated(core, sorted(set(as_of_dates)), program, undated, max_customers)
     given = relanded_core(sampled(core, max_customers), program)
     as_it_is = _features(given, sorted(set(as_of_dates)), program, chosen)
     found: dict[str, list[Moved]] = {name: [] for name in as_it_is}
@@ -124,13 +129,33 @@ def verify_leakage(
             other = _features(make(given, as_of, program), [as_of, as_of + timedelta(days=LATER_DAYS)], program, chosen)
             for name, frame in as_it_is.items():
                 found[name] += _moved(_at(frame, as_of), _at(other[name], as_of), as_of, rewrite)
-    return LeakageReport(
-        program.name,
-        tuple(sorted(set(as_of_dates))),
-        tuple(
-            GroupLeakage(name, len(names := _feature_names(frame)), len(names) * frame.height, tuple(found[name]))
-            for name, frame in as_it_is.items()
-        ),
+    return LeakageReport(program.name, tuple(sorted(set(as_of_dates))), _results(as_it_is, found))
+
+
+def _verify_undated(
+    core: Core, as_of_dates: Sequence[date], program: Program, groups: Mapping[str, Group], max_customers: int
+) -> LeakageReport:
+    """The check of an undated table: neither an outcome nor another customer moves a watched customer's feature."""
+    given = sampled_table(core, max_customers)
+
+    def watched(world: Core) -> dict[str, pl.DataFrame]:
+        found = _features(world, as_of_dates, program, groups)
+        return {name: frame.filter(is_watched()) for name, frame in found.items()}
+
+    as_it_is = watched(given)
+    found: dict[str, list[Moved]] = {name: [] for name in as_it_is}
+    for rewrite, make in UNDATED_REWRITES.items():
+        other = watched(make(given))
+        for name, frame in as_it_is.items():
+            for as_of in as_of_dates:
+                found[name] += _moved(_at(frame, as_of), _at(other[name], as_of), as_of, rewrite)
+    return LeakageReport(program.name, tuple(as_of_dates), _results(as_it_is, found))
+
+
+def _results(as_it_is: Mapping[str, pl.DataFrame], found: Mapping[str, list[Moved]]) -> tuple[GroupLeakage, ...]:
+    return tuple(
+        GroupLeakage(name, len(names := _feature_names(frame)), len(names) * frame.height, tuple(found[name]))
+        for name, frame in as_it_is.items()
     )
 
 
