@@ -1,4 +1,4 @@
-"""Every feature again, in plain SQL (DuckDB), written from DOMAIN.md sections 1 and 5, sharing no code with Fiel."""
+"""Every feature again, in plain SQL (DuckDB), written from DOMAIN.md sections 1, 3 and 5, sharing no code with Fiel."""
 
 from __future__ import annotations
 
@@ -86,3 +86,18 @@ def independent_purchases(core: Mapping[str, pl.DataFrame], as_of_dates: Sequenc
         database.execute((HERE / "purchases.sql").read_text(encoding="utf-8"))
         rfm, histories = (database.table(name).pl() for name in ("rfm", "histories"))
         return rfm.join(histories, on=KEY, how="left", validate="1:1").sort(KEY)
+
+
+def independent_accounts(
+    core: Mapping[str, pl.DataFrame], last_quarter_ends: Mapping[date, date]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Groups `quarters` and `context` of a pension fund; `last_quarter_ends`: as_of -> end of the newest quarter."""
+    with duckdb.connect() as database:
+        database.execute("set timezone = 'UTC'")
+        for name in ("accounts", "closings", "operations", "context", "places"):
+            database.register(name, core[name])
+        schema = {"as_of": pl.Date, "last": pl.Date}
+        database.register("dates", pl.DataFrame(list(last_quarter_ends.items()), schema=schema, orient="row"))
+        database.execute((HERE / "accounts.sql").read_text(encoding="utf-8"))
+        quarters, context = (database.table(name).pl().sort(KEY) for name in ("quarters", "surroundings"))
+        return quarters, context
