@@ -19,6 +19,9 @@ SHARE = 0.12
 MARGIN = 1.5
 """How many times as many stop words the language needs as any other one."""
 
+LATIN, RUSSIAN = frozenset("abcdefghijklmnopqrstuvwxyzªº"), frozenset("абвгдежзиклмнопрстуфхцчшщъыьэюя")
+"""Letters without their marks. Letters that only look like them hide words from every list."""
+
 LINE_WORDS = 6
 """A line with so many words has to be in the language by itself."""
 
@@ -30,10 +33,10 @@ def language_fault(text: str, language: Language) -> str | None:
     >>> language_fault("Hello, we are glad that you are with us and hope you like it.", "pt")
     'it reads as en, not as pt'
     """
-    script = "CYRILLIC" if language == "ru" else "LATIN"
-    strange = next((letter for letter in text if letter.isalpha() and not _is_in(letter, script)), None)
+    alphabet = RUSSIAN if language == "ru" else LATIN
+    strange = next((letter for letter in text if letter.isalpha() and _base(letter) not in alphabet), None)
     if strange is not None:
-        return f"the letter {strange!r} is not of the script of {language}"
+        return f"the letter {strange!r} is not of the alphabet of {language}"
     counts = _stop_words(text)
     words = len(WORD.findall(text))
     if counts[language] < max(FEWEST, SHARE * words) or not _leads(counts, language, MARGIN):
@@ -55,5 +58,6 @@ def _stop_words(text: str) -> dict[Language, int]:
     return {language: sum(word in language_words(language).stop_set for word in words) for language in LANGUAGES}
 
 
-def _is_in(letter: str, script: str) -> bool:
-    return unicodedata.name(letter, "").startswith(script) or letter in "ªº"
+def _base(letter: str) -> str:
+    """The letter in lower case and without its marks: `é` is e, `Й` is и."""
+    return unicodedata.normalize("NFD", letter)[0].lower()

@@ -73,6 +73,7 @@ def _tiles(view: MessageView) -> tuple[Tile, ...]:
 def _samples(data: ReportData, view: MessageView) -> Shown:
     columns = [
         column("text", kind="prose"),
+        column("status", "written by", show=lambda status: STATUSES.get(status, status)),
         column("tone", show=fmt.words),
         column("language"),
         column("operator_risk_group", "risk group (operator)"),

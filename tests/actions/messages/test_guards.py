@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from fiel.actions.messages.brief import Brief
 from fiel.actions.messages.guards import Titles, first_fault
@@ -11,6 +16,12 @@ from fiel.actions.messages.template import template_text
 from fiel.program.messages import LANGUAGES, Language
 from tests.actions.messages.openai_server import DRAFTS
 from tests.actions.messages.worlds import brief, catalogue
+
+
+def _is_plain(letter: str) -> bool:
+    """One of a to z, with or without marks, or the sign of an ordinal."""
+    return unicodedata.normalize("NFD", letter)[0].lower() in "abcdefghijklmnopqrstuvwxyzªº"
+
 
 DRAFT_OF = dict(zip(("pt", "es", "en", "ru"), ("Portuguese", "Spanish", "English", "Russian"), strict=True))
 
@@ -146,6 +157,8 @@ def test_usual_sentences_pass(language: Language, sentence: str) -> None:
         ("en", "We see your c.h.u.r.n in it.", "characters"),
         ("en", "We see your ch\u0336urn in it.", "risk"),
         ("en", "We see your \u0441hurn.", "language"),
+        ("en", "It is fr\u0259e for you.", "language"),
+        ("ru", "Ваш\u0456 дела хороши.", "language"),
         ("ru", "Мы р\u0061ды вам.", "language"),
         ("en", "It is \uff46\uff52\uff45\uff45 for you.", "language"),
         ("en", "A \U0001f381 for you.", "characters"),
@@ -197,6 +210,28 @@ def test_usual_sentences_pass(language: Language, sentence: str) -> None:
 def test_what_no_message_may_say(language: Language, sentence: str, refused_by: str) -> None:
     given = brief(language)
     assert guard(draft(given, sentence), given) == refused_by
+
+
+NUMERALS = [chr(code) for code in range(0x11000) if unicodedata.category(chr(code)).startswith("N")]
+STRANGERS = [chr(code) for code in range(0x2000) if chr(code).isalpha() and not _is_plain(chr(code))]
+
+
+@drawn(numeral=st.sampled_from(NUMERALS), place=st.integers(0, 40), language=st.sampled_from(LANGUAGES))
+@settings(max_examples=150, deadline=None)
+def test_no_numeral_of_any_script_passes_anywhere(numeral: str, place: int, language: Language) -> None:
+    asked = brief(language)
+    words = draft(asked).split(" ")
+    words.insert(place % len(words) + 1, numeral)
+    assert guard(" ".join(words), asked) is not None
+
+
+@drawn(letter=st.sampled_from(STRANGERS), place=st.integers(0, 60), language=st.sampled_from(["pt", "es", "en"]))
+@settings(max_examples=150, deadline=None)
+def test_no_letter_of_another_script_passes_anywhere(letter: str, place: int, language: Language) -> None:
+    asked = brief(language)
+    text = draft(asked)
+    at = text.index(" ", place)
+    assert guard(text[:at] + letter + text[at:], asked) is not None
 
 
 def test_a_low_probability_is_not_told_as_a_figure_either() -> None:
