@@ -2,7 +2,7 @@
 
 Closing rates of .01 to .04 a quarter make almost everyone highly loyal, so a relative level stands beside the level.
 
->>> frame = pl.DataFrame({"prob": [0.005, 0.02, 0.05, 0.2, 0.81, None]})
+>>> frame = pl.DataFrame({"prob": [0.005, 0.02, 0.05, 0.21, 0.81, None]})
 >>> frame.select(level=loyalty_level(pl.col("prob")), relative=relative_level(pl.col("prob"), 0.02)).rows()
 [('high', 'calm'), ('high', 'usual'), ('high', 'raised'), ('middle', 'raised'), ('low', 'raised'), (None, None)]
 """
@@ -19,7 +19,7 @@ RELATIVE_LEVELS = ("calm", "usual", "raised")
 
 def loyalty_level(prob: pl.Expr, levels: Levels | None = None) -> pl.Expr:
     """Level (one of LOYALTY_LEVELS) of loyalty = 1 - `prob`; null without a probability."""
-    cuts, loyalty = levels or Levels(), 1 - prob
+    cuts, loyalty = levels or Levels(), (1 - prob).round(12)  # 1 - .8 is a little less than .2
     inside = (
         pl.when(loyalty < cuts.low_below)
         .then(pl.lit("low"))

@@ -100,13 +100,15 @@ def _operations(draws: Draws, made: Lives, frame: pl.DataFrame, kopecks: Ints) -
     account, quarter, turn = (both[name].to_numpy() for name in ("account", "quarter", "turn"))
     payday = 1 + (27 * draws.uniform("payday", account)).astype(np.int64)
     month = np.where(both["group"].to_numpy() == 0, 1, np.minimum(turn, 2) + 1) + 3 * (quarter % 4)
-    return both.with_columns(month=pl.Series(month), payday=pl.Series(payday)).with_columns(
+    selection = (draws.bits("operation", account, quarter, turn) % np.uint64(99)).astype(np.int64) + 1
+    drawn = both.with_columns(month=pl.Series(month), payday=pl.Series(payday), selection=pl.Series(selection))
+    return drawn.with_columns(
         npo_oprtn_date=pl.date("year", "month", "payday")
-    ).sort("account", "npo_oprtn_date", "group").select(
+    ).sort("account", "npo_oprtn_date", "group", maintain_order=True).select(
         "account",
         "group",
         pl.col("quarter").alias("index"),
-        slctn_nmbr=pl.Series(draws.bits("operation", account, quarter, turn) % np.uint64(99)).cast(pl.Int64) + 1,
+        slctn_nmbr="selection",
         npo_account_id=_ids(made.account_ids, "account"),
         npo_oprtn_date="npo_oprtn_date",
         quarter=_quarter(),
@@ -141,6 +143,7 @@ def _account_rows(
         "incm_per_year": pl.col("income"),
     }
     full = full.with_columns(
+        pl.col("quarter").alias("index"),
         **{name: value.sum().over("account", "year") for name, value in of_year.items()},
         operated=pl.col("contributed") + pl.col("income"),
         pmnts_sum=pl.col("contributed").sum().over("account"),
@@ -153,13 +156,13 @@ def _account_rows(
         clnt_cprtn_time_d=(end - pl.col("frst_pmnt_date")).dt.total_days() + 30,
     )
     shown = full.select(
-        *(pl.col(name) for name in ("client", "closes", "is_gap", "paid", "income")),
+        *(pl.col(name) for name in ("client", "account", "index", "closes", "is_gap", "paid", "income")),
         **{name: _shown(name) for name in COLUMNS},
     )
     there = shown.filter(pl.col("closes") | (pl.col("paid") > 0) | (pl.col("income") > 0) | ~pl.col("is_gap"))
     second = there.filter("closes").with_columns(other=(pl.col("client") + 1 + len(made) // 2) % len(made))
     second = second.with_columns(client_id=_ids(made.client_ids, "other")).select(there.columns)
-    return pl.concat([there, second]).select(COLUMNS)
+    return pl.concat([there, second]).sort("account", "index", maintain_order=True).select(COLUMNS)
 
 
 def _shown(name: str) -> pl.Expr:
