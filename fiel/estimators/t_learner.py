@@ -1,8 +1,8 @@
-"""Uplift by two models, one of the treated and one of the others, each asked only about customers it has not seen.
+"""Uplift by two models, one of the treated and one of the others; and whether the features tell who was treated.
 
 The T-learner (Künzel, Sekhon, Bickel and Yu 2019): uplift = P(outcome | control) - P(outcome | treated), so above zero
-the treatment prevents the outcome. Cross-fitted: every probability comes from models whose training held neither the
-customer nor any other of their fold. The models are CatBoost's.
+the treatment prevents the outcome. Whoever asks sees to it that customers are asked of models that have not seen them.
+The models are CatBoost's.
 """
 
 from __future__ import annotations
@@ -22,44 +22,6 @@ Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 NOT_FEATURES = ("label", "is_treated", "y", "t")
-
-
-def cross_fitted_uplift(
-    features: pl.DataFrame,
-    labels: pl.DataFrame,
-    *,
-    seed: int,
-    folds: int = 5,
-    threads: int = 1,
-) -> pl.DataFrame:
-    """customer_id, label, is_treated, fold, prob_control, prob_treated, uplift; sorted by customer.
-
-    `features`: customer_id, numbers and texts, one row a customer (nulls are allowed); `labels`: customer_id, label 0
-    or 1, is_treated. Customers without a label or a treatment are left out. The same whatever the order of the rows.
-    EstimatorError: the outcome or the treatment is among the features, or an arm has too few of an outcome for the
-    folds.
-    """
-    table, names = _table(features, labels)
-    outcome = table.get_column("label").to_numpy().astype(np.int64)
-    treated = table.get_column("is_treated").to_numpy().astype(np.int64)
-    for arm, name in enumerate(("control", "treated")):
-        for value in (0, 1):
-            found = int(((treated == arm) & (outcome == value)).sum())
-            if found < folds:
-                raise EstimatorError(
-                    f"{found} {name} customers have the outcome {value}: {folds} folds need {folds} at least"
-                )
-    fold = stratified_folds(outcome * 2 + treated, folds, seed)
-    probs = np.empty((len(table), 2))
-    for held_out in range(folds):
-        learner = TLearner.fit(table.filter(pl.Series(fold != held_out)), names, seed=seed, threads=threads)
-        probs[fold == held_out] = learner.predict(table.filter(pl.Series(fold == held_out)))
-    return table.select("customer_id", "label", "is_treated").with_columns(
-        fold=pl.Series(fold, dtype=pl.Int64),
-        prob_control=pl.Series(probs[:, 0]),
-        prob_treated=pl.Series(probs[:, 1]),
-        uplift=pl.Series(probs[:, 0] - probs[:, 1]),
-    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +60,10 @@ def cross_fitted_treatment(
 ) -> pl.DataFrame:
     """customer_id, is_treated, prob: how likely each customer's features made the treatment, from models of others.
 
-    With a coin's treatment nobody can tell, and `prob` ranks no better than chance. Arguments and errors as above.
+    `features`: customer_id, numbers and texts, one row a customer (nulls are allowed); `labels`: customer_id, label 0
+    or 1, is_treated. Customers without a label or a treatment are left out. The same whatever the order of the rows.
+    With a coin's treatment nobody can tell, and `prob` ranks no better than chance. EstimatorError: the outcome or the
+    treatment is among the features, or an arm has too few customers for the folds.
     """
     table, names = _table(features, labels)
     treated = table.get_column("is_treated").to_numpy().astype(np.int64)

@@ -55,6 +55,8 @@ def build_snapshots(
     """
     groups = groups_of(program)
     if program.is_table:
+        if not as_of_dates:
+            return
         frames = {group.table: group.build(core, list(as_of_dates), program) for group in groups}
         yield from undated_snapshots(core, as_of_dates, frames)
         return
