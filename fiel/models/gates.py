@@ -247,7 +247,7 @@ def _slices(rows: pl.DataFrame, program: Program) -> list[tuple[str, pl.DataFram
     if program.is_table:
         return []
     first_week = pl.col("age_days") <= program.life_cycle.new_max_age
-    stages = rows["stage"].unique().sort() if program.has_stages else []
+    stages: list[str] = rows["stage"].unique().sort().to_list() if program.has_stages else []
     named = [(f"stage {stage}", pl.col("stage") == stage) for stage in stages]
     early, later = ("first year", "later years") if program.is_quarterly else ("first week", "later weeks")
     named += [(early, first_week), (later, ~first_week)]

@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median
+from typing import Any
 
 import polars as pl
 
@@ -37,6 +38,7 @@ from fiel.models.trials import (
     Trial,
     ablation_row,
     grown,
+    helps,
     is_convincing,
     try_embeddings,
     try_ensemble,
@@ -81,11 +83,12 @@ class _Bench:
     best: Trial
     negatives_kept: float
     tried: list[Trial] = field(default_factory=list)
-    ablation: list[dict[str, object]] = field(default_factory=list)
+    ablation: list[dict[str, Any]] = field(default_factory=list)
 
-    def compare(self, what: str, names: tuple[str, str], trials: tuple[Trial, Trial], *, is_kept: bool) -> None:
-        row = ablation_row(what, names, trials, self.folds, self.negatives_kept, is_kept=is_kept)
-        self.ablation.append(row)
+    def compare(self, what: str, names: tuple[str, str], trials: tuple[Trial, Trial]) -> dict[str, Any]:
+        """The comparison, kept for the ablation; whoever asks writes into it what was decided."""
+        self.ablation.append(ablation_row(what, names, trials, self.folds, self.negatives_kept))
+        return self.ablation[-1]
 
 
 def search_recipe(base: Recipe, frame: pl.DataFrame, program: Program) -> Search:
@@ -140,7 +143,8 @@ def _without_groups(bench: _Bench, program: Program) -> tuple[str, ...]:
         bench.tried.append(without)
         unjudged = bench.folds[0].kind == "customer" and not GROUPS[group].per_customer
         is_dropped = unjudged or without.log_loss <= best.log_loss
-        bench.compare(group, (f"with {group}", f"without {group}"), (best, without), is_kept=not is_dropped)
+        row = bench.compare(group, (f"with {group}", f"without {group}"), (best, without))
+        row["is_kept"] = not is_dropped
         if is_dropped:
             bench.best = without
             dropped.append(group)
@@ -156,13 +160,16 @@ def _with_embedding(bench: _Bench, program: Program) -> None:
     if not found:
         return
     bench.tried += [trial for trial, _ in found.values()]
-    better, with_it = min(found.values(), key=lambda one: one[0].log_loss)
-    if is_convincing(better, plain, bench.folds):
-        bench.best, bench.folds = better, with_it
+    better = min(found, key=lambda kind: found[kind][0].log_loss)
     for kind, (trial, _) in found.items():
-        bench.compare("embedding", (kind, "no embedding"), (trial, plain), is_kept=trial is bench.best)
+        row = bench.compare("embedding", (kind, "no embedding"), (trial, plain))
+        row["is_kept"] = kind == better and helps(row)
+        if row["is_kept"]:
+            bench.best = trial
     neural, linear = found["autoencoder"][0], found["pca"][0]
-    bench.compare("embedding", ("autoencoder", "pca"), (neural, linear), is_kept=neural is bench.best)
+    bench.compare("embedding", ("autoencoder", "pca"), (neural, linear))["is_kept"] = bench.best is neural
+    if bench.best is not plain:
+        bench.folds = found[better][1]
 
 
 def _together(bench: _Bench, program: Program) -> Trial | None:
@@ -172,11 +179,10 @@ def _together(bench: _Bench, program: Program) -> Trial | None:
     single = bench.best
     ensemble = try_ensemble(single, bench.folds, program.training.ensemble)
     bench.tried.append(ensemble)
-    is_kept = is_convincing(ensemble, single, bench.folds)
-    names = (ensemble.recipe.words, single.recipe.words)
-    bench.compare("ensemble", names, (ensemble, single), is_kept=is_kept)
-    bench.best = ensemble if is_kept else single
-    return single if is_kept else ensemble
+    row = bench.compare("ensemble", (ensemble.recipe.words, single.recipe.words), (ensemble, single))
+    row["is_kept"] = helps(row)
+    bench.best = ensemble if row["is_kept"] else single
+    return single if row["is_kept"] else ensemble
 
 
 def _finished(trial: Trial, growth: float, most: int) -> Recipe:

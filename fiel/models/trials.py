@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -131,6 +132,11 @@ def is_convincing(trial: Trial, best: Trial, folds: Sequence[FoldRows]) -> bool:
     return mean > error
 
 
+def helps(row: Mapping[str, Any]) -> bool:
+    """Whether a comparison (`ablation_row`) saves more than the standard error of what it saves."""
+    return bool(row["gain"] > row["gain_error"])
+
+
 def gain(trial: Trial, other: Trial, folds: Sequence[FoldRows], weights: Array) -> tuple[float, float]:
     """The weighted mean log loss that `trial` saves on a row against `other`, and its standard error.
 
@@ -151,10 +157,8 @@ def ablation_row(
     trials: tuple[Trial, Trial],
     folds: Sequence[FoldRows],
     negatives_kept: float = 1.0,
-    *,
-    is_kept: bool,
-) -> dict[str, object]:
-    """One row of ABLATION_SCHEMA; `names` and `trials` are those with and without.
+) -> dict[str, Any]:
+    """One row of ABLATION_SCHEMA, nothing decided yet; `names` and `trials` are those with and without.
 
     Of drawn rows (`negatives_kept`) the log loss is that of the drawn ones, where the outcome is more frequent; the
     average precision counts each negative as often as it stands for.
@@ -175,7 +179,7 @@ def ablation_row(
         "auc_without": auc_without,
         "average_precision": ap_with,
         "average_precision_without": ap_without,
-        "is_kept": is_kept,
+        "is_kept": False,
     }
 
 

@@ -35,9 +35,9 @@ VALID, OOT = (ROWS.filter(pl.col("as_of").is_in(dates)) for dates in (SPLIT.vali
 
 
 def learned(snapshots: pl.DataFrame = SNAPSHOTS, labels: pl.DataFrame = LABELS, rules: Program = RULES) -> Learned:
-    """A training in which every embedding and ensemble convinces, so that everything is in the model."""
+    """A training in which every embedding and ensemble helps, so that everything is in the model."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(search, "is_convincing", lambda trial, best, folds: True)
+        patched.setattr(search, "helps", lambda row: True)
         return train(snapshots, labels, rules, split=frames.split(rules), features=latent.FEATURES)
 
 

@@ -80,7 +80,7 @@ def test_a_comparison_says_what_is_saved_and_how_surely() -> None:
     better = dataclasses.replace(
         better, log_loss=float(np.mean([log_losses(f.labels, sigmoid(r)).mean() for f, r in pairs(better)]))
     )
-    row = ablation_row("context", ("with", "without"), (SINGLE, better), FOLDS, is_kept=True)
+    row = ablation_row("context", ("with", "without"), (SINGLE, better), FOLDS)
     assert row["gain"] == pytest.approx(better.log_loss - SINGLE.log_loss, abs=1e-12)
     sums: dict[str, float] = {}
     for (fold, ours), (_, theirs) in zip(pairs(SINGLE), pairs(better), strict=True):
@@ -100,7 +100,7 @@ def pairs(trial: Trial) -> list[tuple[FoldRows, np.ndarray]]:
 
 def test_drawn_negatives_count_as_often_as_they_stand_for() -> None:
     """The average precision of drawn rows is that of rows in which each negative is repeated."""
-    row = ablation_row("context", ("with", "without"), (SINGLE, SINGLE), FOLDS, 0.25, is_kept=True)
+    row = ablation_row("context", ("with", "without"), (SINGLE, SINGLE), FOLDS, 0.25)
     repeated = []
     for fold, raw in pairs(SINGLE):
         times = np.where(fold.labels == 1, 1, 4)
