@@ -49,7 +49,7 @@ def show_summary(stage: str, program: str, result: Any) -> None:
 
 
 def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
-    made_up = "  (simulated data: everyone is made up)" if result["plan"]["plan"]["simulated"] else ""
+    made_up = "  (simulated data: everyone is made up)" if result["ingest"]["simulated"] else ""
     OUT.print(f"\n[bold]{program}, as of {result['as_of']}[/bold] (exclusive){made_up}\n")
     scores = result["scores"]
     groups = "grade" if "grades" in scores else "stage"
@@ -59,12 +59,29 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
     shown = [stage for stage in STAGES if groups == "stage" and "none" not in counts] or sorted(counts)
     for name in shown:
         table.add_row(name, f"{counts.get(name, 0):,}")
-    OUT.print(table)
+    if set(counts) != {"none"}:  # accounts have neither stages nor grades
+        OUT.print(table)
+    else:
+        OUT.print(
+            f"accounts    {scores['customers']:,} open, {scores['scored']:,} scored, mean {scores['mean_prob']:.3f}"
+        )
     _show_segments(result["segments"], result["purchase_models"])
     _show_model(result["promotion"])
     for target, further in result["further_targets"].items():
         OUT.print(f"{target:<11} version {further['champion']}: {further['reason']}")
-    plan, cycle = result["plan"]["plan"], result["cycle"]
+    _show_plan(result["plan"], result["cycle"])
+    if result["messages"]:
+        written = result["messages"]
+        OUT.print(f"messages    {written['messages']:,}, nothing sent: {written['manifest']}")
+    OUT.print(f"report      {result['report']['report']}")
+    OUT.print(f"MLflow run  {result['train']['run']} ({result['train']['uri']})")
+
+
+def _show_plan(planned: Mapping[str, Any], cycle: Mapping[str, Any]) -> None:
+    if not planned:
+        OUT.print("\npoints      none: the program has no incentive policy")
+        return
+    plan = planned["plan"]
     state = "paid" if cycle else f"planned, not paid: {plan['not_payable_because'] or 'asked for the plan only'}"
     invented = ", invented amounts" if plan["invented"] else ""
     OUT.print(
@@ -76,11 +93,6 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
         OUT.print(f"            {at_stake}")
     if cycle:
         OUT.print(f"export      {cycle['manifest']}")
-    if result["messages"]:
-        written = result["messages"]
-        OUT.print(f"messages    {written['messages']:,}, nothing sent: {written['manifest']}")
-    OUT.print(f"report      {result['report']['report']}")
-    OUT.print(f"MLflow run  {result['train']['run']} ({result['train']['uri']})")
 
 
 def _show_segments(segments: Mapping[str, Any], purchase_models: Mapping[str, Any]) -> None:
@@ -183,8 +195,10 @@ def show_leakage(program: str, dates: list[str]) -> bool:
 
 
 def _three_dates(first: date, last: date) -> list[date]:
-    """A quarter, a half and nine tenths of the way through the data."""
+    """A quarter, a half and nine tenths of the way through the data; the one date of an undated table."""
     days = (last - first).days
+    if not days:
+        return [last + timedelta(days=1)]
     return [first + timedelta(days=max(1, int(days * share))) for share in (0.25, 0.5, 0.9)]
 
 
