@@ -6,7 +6,7 @@ as a LazyFrame and adds up whole numbers, so a log larger than memory gives the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Literal
 
@@ -17,7 +17,8 @@ from fiel.features.arithmetic import ratio
 KINDS = ("clicks", "carts", "orders")
 Dimension = Literal["kind", "hour", "weekday"]
 
-_STRENGTH = {"orders": 3, "carts": 2, "clicks": 1}
+ROWS_AT_ONCE = 20_000_000
+"""Events that are counted together: telling sessions apart takes memory for each of them."""
 
 
 def event_counts(interactions: pl.LazyFrame, as_of: date | None = None) -> pl.DataFrame:
@@ -25,13 +26,14 @@ def event_counts(interactions: pl.LazyFrame, as_of: date | None = None) -> pl.Da
 
     The hours are those of the program's day_time_zone. `as_of`: only events of earlier days.
     """
-    return (
-        _before(interactions, as_of)
-        .group_by("kind", "hour", "weekday")
-        .agg(events=pl.len().cast(pl.Int64), sessions=pl.col("session").n_unique().cast(pl.Int64))
-        .sort("kind", "hour", "weekday")
-        .collect()
-    )
+
+    def of_some(some: pl.LazyFrame) -> pl.LazyFrame:
+        return some.group_by("kind", "hour", "weekday").agg(
+            events=pl.len().cast(pl.Int64), sessions=pl.col("session").n_unique().cast(pl.Int64)
+        )
+
+    by = ["kind", "hour", "weekday"]
+    return _in_turns(_before(interactions, as_of), by, of_some).sort(by)
 
 
 def event_distribution(counts: pl.DataFrame, by: Dimension) -> pl.DataFrame:
@@ -73,45 +75,38 @@ def popular_items_by_segment(
     return _ranked(_by_item(linked, ["segment"]), ["segment"], top)
 
 
-def customer_items(
-    interactions: pl.LazyFrame, links: pl.DataFrame, top: int, as_of: date | None = None
-) -> pl.DataFrame:
-    """customer_id, rank, aid, strongest (orders, carts or clicks), last_at: each linked customer's own `top` articles.
-
-    What was ordered comes before what was only put into the cart, and that before what was only clicked; of equals the
-    latest, then the smaller aid.
-    """
-    strength = pl.col("kind").replace_strict(_STRENGTH, return_dtype=pl.Int64)
-    found = (
-        _before(interactions, as_of)
-        .join(links.select("session", "customer_id").lazy(), on="session")
-        .group_by("customer_id", "aid")
-        .agg(_strength=strength.max(), last_at=pl.col("occurred_at").max())
-        .sort(["customer_id", "_strength", "last_at", "aid"], descending=[False, True, True, False])
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("customer_id"))
-        .filter(pl.col("rank") <= top)
-        .collect()
-    )
-    names = {number: kind for kind, number in _STRENGTH.items()}
-    return found.select(
-        "customer_id",
-        "rank",
-        "aid",
-        pl.col("_strength").replace_strict(names, return_dtype=pl.String).alias("strongest"),
-        "last_at",
-    )
-
-
 def _before(interactions: pl.LazyFrame, as_of: date | None) -> pl.LazyFrame:
     return interactions if as_of is None else interactions.filter(pl.col("day") <= as_of - timedelta(days=1))
 
 
+def _in_turns(
+    interactions: pl.LazyFrame, by: Sequence[str], counted: Callable[[pl.LazyFrame], pl.LazyFrame]
+) -> pl.DataFrame:
+    """The sums, by `by`, of what `counted` counts among some sessions at a time, so that memory does not grow with all.
+
+    Every session is in one turn, so numbers of distinct sessions add up.
+    """
+    rows = interactions.select(pl.len()).collect(engine="streaming").item()
+    turns = max(1, -(-rows // ROWS_AT_ONCE))
+    parts = [
+        counted(interactions.filter(pl.col("session") % turns == turn) if turns > 1 else interactions).collect(
+            engine="streaming"
+        )
+        for turn in range(turns)
+    ]
+    return parts[0] if turns == 1 else pl.concat(parts).group_by(by).agg(pl.all().sum())
+
+
 def _by_item(interactions: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
     """by, aid, sessions and events of each kind. Sessions are told apart first, which takes less memory than a set."""
-    each = interactions.group_by(*by, "aid", "session").agg(
-        (pl.col("kind") == kind).sum().cast(pl.Int64).alias(kind) for kind in KINDS
-    )
-    return each.group_by(*by, "aid").agg(pl.len().cast(pl.Int64).alias("sessions"), pl.col(*KINDS).sum())
+
+    def of_some(some: pl.LazyFrame) -> pl.LazyFrame:
+        each = some.group_by(*by, "aid", "session").agg(
+            (pl.col("kind") == kind).sum().cast(pl.Int64).alias(kind) for kind in KINDS
+        )
+        return each.group_by(*by, "aid").agg(pl.len().cast(pl.Int64).alias("sessions"), pl.col(*KINDS).sum())
+
+    return _in_turns(interactions, [*by, "aid"], of_some).lazy()
 
 
 def _ranked(items: pl.LazyFrame, by: Sequence[str], top: int) -> pl.DataFrame:

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fiel.features import interactions
 from fiel.features.interactions import (
-    customer_items,
     event_counts,
     event_distribution,
     popular_items,
@@ -18,6 +18,7 @@ from fiel.tables import TABLES
 
 KINDS = ("clicks", "carts", "orders")
 SEGMENT_OF = {"a": "base", "b": "premium"}
+SEGMENTS = pl.DataFrame({"customer_id": list(SEGMENT_OF), "segment": list(SEGMENT_OF.values())})
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +87,7 @@ def test_popular_is_what_many_sessions_have(rows, log) -> None:
 
 
 def test_a_segments_popular_articles_are_those_of_its_customers_sessions(rows, log, links) -> None:
-    segments = pl.DataFrame({"customer_id": list(SEGMENT_OF), "segment": list(SEGMENT_OF.values())})
-    found = popular_items_by_segment(log, links, segments, 4)
+    found = popular_items_by_segment(log, links, SEGMENTS, 4)
     owner = dict(links.iter_rows())
     for customer, segment in SEGMENT_OF.items():
         own = [row for row in rows if owner.get(row[0]) == customer]
@@ -95,19 +95,7 @@ def test_a_segments_popular_articles_are_those_of_its_customers_sessions(rows, l
 
 
 def test_without_links_no_segment_has_articles(log, links) -> None:
-    segments = pl.DataFrame({"customer_id": list(SEGMENT_OF), "segment": list(SEGMENT_OF.values())})
-    assert popular_items_by_segment(log, links.clear(), segments, 4).is_empty()
-
-
-def test_what_a_customer_ordered_comes_first_then_the_latest(log, links, rows) -> None:
-    found = customer_items(log, links, 3)
-    owner, strength = dict(links.iter_rows()), {"orders": 3, "carts": 2, "clicks": 1}
-    for customer in SEGMENT_OF:
-        own = [row for row in rows if owner.get(row[0]) == customer]
-        strongest = {aid: max(strength[row[3]] for row in own if row[2] == aid) for aid in {row[2] for row in own}}
-        last = {aid: max(row[1] for row in own if row[2] == aid) for aid in strongest}
-        order = sorted(strongest, key=lambda aid: (-strongest[aid], -last[aid].timestamp(), aid))
-        assert found.filter(pl.col("customer_id") == customer)["aid"].to_list() == order[:3]
+    assert popular_items_by_segment(log, links.clear(), SEGMENTS, 4).is_empty()
 
 
 def test_nothing_from_as_of_on_is_counted(log, rows, links) -> None:
@@ -115,11 +103,20 @@ def test_nothing_from_as_of_on_is_counted(log, rows, links) -> None:
     early = [row for row in rows if row[1].date() < as_of]
     assert event_counts(log, as_of)["events"].sum() == len(early) < len(rows)
     assert popular_items(log, 12, as_of).select("aid", "sessions").rows() == best(early, 12)
-    assert customer_items(log, links, 12, as_of)["last_at"].max() < datetime(2025, 11, 8)
+    assert popular_items_by_segment(log, links, SEGMENTS, 12, date(2025, 11, 1)).is_empty()
 
 
 def test_the_order_of_the_log_does_not_matter(log, links) -> None:
     other = log.collect().sample(fraction=1.0, shuffle=True, seed=1).lazy()
     assert popular_items(other, 12).equals(popular_items(log, 12))
     assert event_counts(other).equals(event_counts(log))
-    assert customer_items(other, links, 3).equals(customer_items(log, links, 3))
+    one, again = (popular_items_by_segment(some, links, SEGMENTS, 12) for some in (log, other))
+    assert one.equals(again)
+
+
+def test_a_log_that_is_counted_in_turns_gives_the_same(log, links, monkeypatch) -> None:
+    whole = event_counts(log), popular_items(log, 12), popular_items_by_segment(log, links, SEGMENTS, 12)
+    monkeypatch.setattr(interactions, "ROWS_AT_ONCE", 70)
+    turns = event_counts(log), popular_items(log, 12), popular_items_by_segment(log, links, SEGMENTS, 12)
+    for one, other in zip(whole, turns, strict=True):
+        assert one.equals(other)
