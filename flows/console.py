@@ -61,6 +61,8 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
         table.add_row(name, f"{counts.get(name, 0):,}")
     if set(counts) != {"none"}:  # accounts have neither stages nor grades
         OUT.print(table)
+    elif result["engagement"]:
+        _show_engagement(result["engagement"])
     else:
         OUT.print(
             f"accounts    {scores['customers']:,} open, {scores['scored']:,} scored, mean {scores['mean_prob']:.3f}"
@@ -102,6 +104,14 @@ def _show_segments(segments: Mapping[str, Any], purchase_models: Mapping[str, An
     if purchase_models:
         used = ", ".join(purchase_models["used"]) or "none could be fitted"
         OUT.print(f"purchases   models in use: {used}")
+
+
+def _show_engagement(found: Mapping[str, Any]) -> None:
+    OUT.print(f"customers   {found['customers']:,}, each scored by a model that was fitted without them")
+    for title, counts in (("segments", found["segments"]), ("risk", found["risk_groups"])):
+        OUT.print(f"{title:<12}" + ", ".join(f"{name} {number:,}" for name, number in counts.items()))
+    events = {name: number for name, number in found["interactions"].items() if name != "links"}
+    OUT.print(f"log         {sum(events.values()):,} events, {found['interactions']['links']:,} sessions linked")
 
 
 def _show_model(promotion: Mapping[str, Any]) -> None:
