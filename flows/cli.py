@@ -226,14 +226,18 @@ def verify_leakage(
 
 @app.command()
 def check(program: ProgramArgument) -> None:
-    """Read a program file and say what is wrong with it, or what it asks for."""
+    """Read a program file (and the catalogue of its messages) and say what is wrong with it, or what it asks for."""
+    from fiel.actions.messages.catalogue import read_catalogue
     from fiel.features.groups import groups_of
     from fiel.program import load_program
     from fiel.settings import load_settings
     from fiel.sources.teomewhy import data_sets
 
-    found = load_program(program, load_settings())
+    settings = load_settings()
+    found = load_program(program, settings)
     groups_of(found)
+    if found.messages is not None:
+        read_catalogue(settings.programs / found.messages.catalogue)
     if found.source.format == "teomewhy":
         data_sets(found)
     typer.echo(
