@@ -73,8 +73,8 @@ def alternatives(
 ) -> Alternatives:
     """The model of a training beside `other` on the out-of-time rows, and on a random split of all rows.
 
-    `rows` hold customer_id, as_of, label and the features of every part. Empty where neither `training.ensemble` nor
-    `training.random_split` is set.
+    `rows` hold customer_id, as_of, label and the features of every part, in order of date and customer. Empty where
+    neither `training.ensemble` nor `training.random_split` is set.
     """
     if program.training.ensemble is None and not program.training.random_split:
         return Alternatives(pl.DataFrame(schema=ALTERNATIVE_SCHEMA), pl.DataFrame(schema=ALTERNATIVE_DIFFERENCE_SCHEMA))
@@ -96,27 +96,22 @@ def alternatives(
 def on_random_split(recipe: Recipe, rows: pl.DataFrame, program: Program) -> pl.DataFrame:
     """The recipe on a seeded random split of `rows` by row (ALTERNATIVE_SCHEMA, one row), optimistic by construction.
 
-    `training.shares` say how many rows train, choose the threshold of F1, and judge. No row where the program does not
-    ask for it, has no dates, or where a part holds one class only.
+    `rows` are in order of date and customer. `training.shares` say how many of them train, choose the threshold of F1,
+    and judge. No row where the program does not ask for it, has no dates, or where a part holds one class only.
     """
-    if not program.training.random_split or program.is_table:
+    shares, labels = program.training.shares, rows["label"].to_numpy()
+    drawn = np.random.default_rng(program.training.seed).permutation(rows.height)
+    first, second = (round(share * rows.height) for share in (shares.train, shares.train + shares.valid))
+    parts = [np.sort(part) for part in (drawn[:first], drawn[first:second], drawn[second:])]
+    is_asked = program.training.random_split and not program.is_table
+    if not is_asked or any(len(np.unique(labels[part])) < 2 for part in parts):
         return pl.DataFrame(schema=ALTERNATIVE_SCHEMA)
-    train, valid, test = _random_parts(rows, program)
-    if any(part["label"].n_unique() < 2 for part in (train, valid, test)):
-        return pl.DataFrame(schema=ALTERNATIVE_SCHEMA)
-    model = classifier.fit(recipe, train)
+    needed = rows.select("customer_id", "as_of", "label", *recipe.inputs)
+    model = classifier.fit(recipe, needed[parts[0]])
+    valid, test = needed[parts[1]], needed[parts[2]]
     threshold = best_f1_threshold(_labels(valid), classifier.predict(model, valid))
     row = _row(recipe, RANDOM, test, classifier.predict(model, test), threshold, program)
     return pl.DataFrame([row | {"is_optimistic": True}], schema=ALTERNATIVE_SCHEMA)
-
-
-def _random_parts(rows: pl.DataFrame, program: Program) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    shares, ordered = program.training.shares, rows.sort("as_of", "customer_id")
-    drawn = np.random.default_rng(program.training.seed).permutation(ordered.height)
-    first, second = (round(share * ordered.height) for share in (shares.train, shares.train + shares.valid))
-    parts = (drawn[:first], drawn[first:second], drawn[second:])
-    train, valid, test = (ordered[np.sort(part)] for part in parts)
-    return train, valid, test
 
 
 def _row(
