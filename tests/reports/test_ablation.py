@@ -56,10 +56,10 @@ def test_each_part_is_told_with_what_it_saves_and_its_interval() -> None:
     assert isinstance(found, Figure)
     assert found.table is not None
     rows = {row[0:2]: row for row in found.table.rows}
-    assert "+2 % (+1.02 % to +2.98 %)" in rows["with context", "without context"]
+    assert "+2.00 % (+1.02 % to +2.98 %)" in rows["with context", "without context"]
     assert rows["with context", "without context"][-1] == "kept"
     assert rows["principal components", "no embedding"][-1] == "left out"
-    for words in ("context +2 %, kept", "principal components −0.204 %, left out", "ensemble of 5 +0.51 %, kept"):
+    for words in ("context +2.00 %, kept", "principal components −0.20 %, left out", "ensemble of 5 +0.51 %, kept"):
         assert words in found.description
 
 

@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, finished, label, layered, tip
+from fiel.reports.charts.base import About, Chart, finished, ground, label, layered, tip
 from fiel.reports.theme import light
 
 CONFIDENT = 1.96
@@ -36,11 +36,23 @@ def with_shares(ablation: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def hundredths(share: float | None) -> str:
+    """A share with its sign, to a hundredth of a per cent: what is below says nothing here.
+
+    >>> hundredths(0.0332), hundredths(-0.0000682)
+    ('+3.32 %', '−0.01 %')
+    """
+    if share is None:
+        return fmt.MISSING
+    rounded = round(100 * share, 2)
+    return fmt.signed(f"{abs(rounded):.2f} %", rounded)
+
+
 def ablation(frame: pl.DataFrame, about: About) -> Chart:
     """The share of the log loss that each part saves on the folds, with its interval; `frame` is that of the card."""
-    rows = with_shares(frame).with_columns(
-        words=pl.Series([f"{fmt.signed_percent(row['saved'])}, {row['kept']}" for row in with_shares(frame).to_dicts()])
-    )
+    shares = with_shares(frame)
+    words = [f"{hundredths(row['saved'])}, {row['kept']}" for row in shares.to_dicts()]
+    rows = shares.with_columns(words=pl.Series(words, dtype=pl.String))
     order = rows["part"].to_list()
     base = alt.Chart(rows.select("part", "saved", "low", "high", "kept", "words", "with", "without")).encode(
         alt.Y("part:N", sort=order, title=None, axis=alt.Axis(labelLimit=190)),
@@ -70,13 +82,14 @@ def ablation(frame: pl.DataFrame, about: About) -> Chart:
         zero,
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), x2="high:Q"),
         base.mark_point(size=90, opacity=1).encode(value, shape=alt.Shape("kept:N", scale=shapes, legend=None)),
+        ground(base.encode(value, color=alt.value(light("paper"))), "words:N", align="center", dx=0, dy=-14),
         label(base.encode(value, color=alt.value(light("ink"))), "words:N", align="center", dx=0, dy=-14),
     )
     said = fmt.listed([f"{row['part']} {row['words']}" for row in rows.to_dicts()])
     return finished(
         drawn,
         "What each part is worth on the folds",
-        about.subtitle("share of the log loss that it saves, with a 95 % interval", int(_most(frame)), "row"),
+        about.subtitle("share of the log loss that it saves, with a 95 % interval", int(_most(frame)), "judging row"),
         f"Log loss saved on the folds: {said}.",
         46 * rows.height,
     )

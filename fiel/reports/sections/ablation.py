@@ -10,7 +10,7 @@ from fiel.reports import format as fmt
 from fiel.reports.cards import ModelCard
 from fiel.reports.charts import About
 from fiel.reports.charts.ablation import ablation as ablation_chart
-from fiel.reports.charts.ablation import with_shares
+from fiel.reports.charts.ablation import hundredths, with_shares
 from fiel.reports.charts.model import METRIC_NAMES
 from fiel.reports.sections.base import Block, Shown, Words, figure
 from fiel.reports.tables import column, number, table
@@ -109,5 +109,5 @@ def _optimism(rows: list[dict[str, Any]]) -> str:
 
 
 def _share_difference(row: dict[str, Any]) -> str:
-    between = " to ".join(fmt.signed_percent(row[bound]) for bound in ("low", "high"))
-    return f"{fmt.signed_percent(row['saved'])} ({between})"
+    between = " to ".join(hundredths(row[bound]) for bound in ("low", "high"))
+    return f"{hundredths(row['saved'])} ({between})"
