@@ -58,8 +58,8 @@ def test_each_part_is_told_with_what_it_saves_and_its_interval() -> None:
     rows = {row[0:2]: row for row in found.table.rows}
     assert "+2.00 % (+1.02 % to +2.98 %)" in rows["with context", "without context"]
     assert rows["with context", "without context"][-1] == "kept"
-    assert rows["principal components", "no embedding"][-1] == "left out"
-    for words in ("context +2.00 %, kept", "principal components −0.20 %, left out", "ensemble of 5 +0.51 %, kept"):
+    assert rows["PCA", "no embedding"][-1] == "left out"
+    for words in ("context +2.00 %, kept", "PCA −0.20 %, left out", "ensemble of 5 +0.51 %, kept"):
         assert words in found.description
 
 
@@ -69,7 +69,7 @@ def test_the_chart_draws_what_the_table_says_in_both_looks() -> None:
         assert theme.themed_spec(chart, mode, 720)["title"]["text"] == "What each part is worth on the folds"
     shares = with_shares(card().ablation)
     assert shares["part"].to_list() == [
-        "context", "principal components", "autoencoder", "autoencoder over components", "ensemble of 5",
+        "context", "PCA", "autoencoder", "autoencoder vs PCA", "ensemble of 5",
     ]  # fmt: skip
     assert (shares["low"] < shares["saved"]).all()
 

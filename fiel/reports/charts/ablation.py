@@ -14,8 +14,8 @@ CONFIDENT = 1.96
 
 _PARTS = {
     ("autoencoder", "no embedding"): "autoencoder",
-    ("pca", "no embedding"): "principal components",
-    ("autoencoder", "pca"): "autoencoder over components",
+    ("pca", "no embedding"): "PCA",
+    ("autoencoder", "pca"): "autoencoder vs PCA",
 }
 
 

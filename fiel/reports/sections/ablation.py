@@ -15,7 +15,7 @@ from fiel.reports.charts.model import METRIC_NAMES
 from fiel.reports.sections.base import Block, Shown, Words, figure
 from fiel.reports.tables import column, number, table
 
-_KINDS = {"pca": "principal components"}
+_KINDS = {"pca": "PCA"}
 
 
 def ablation(card: ModelCard, judged: About) -> list[Block]:
