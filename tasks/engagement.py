@@ -19,6 +19,7 @@ from fiel.models.cross_fitted import CrossFitted, Folds
 from fiel.models.loaded import LoadedModel
 from fiel.models.metrics import Array
 from fiel.models.parts import TRAIN, VALID
+from fiel.models.registry import Registry, VersionInfo
 from fiel.models.retraining import Learned, training_rows
 from fiel.program import EngagementRules
 from fiel.reports.engagement import ALL_SESSIONS, EngagementView, engagement_markdown
@@ -116,7 +117,7 @@ def out_of_sample(context: Context, model: LoadedModel, snapshot: pl.DataFrame) 
     """
     if context.program.engagement is None or model.kind != "catboost" or model.parts is None:
         return None
-    info = context.registry.version(model.version)
+    info = _fitted_with(context.registry, context.registry.version(model.version))
     stored = CustomerModel.of_files(lambda path: context.registry.run_file(info.run_id, path))
     fitted = CrossFitted.of_files(lambda path: context.registry.run_file(info.run_id, path), stored.folds)
     return fitted.predict(snapshot.sort("customer_id").filter("in_population"), model.predict)
@@ -154,7 +155,14 @@ def _customer_model(context: Context, version: str, as_of: date) -> CustomerMode
                 f"{context.program.name}` first"
             )
         info = trained[-1]
+    info = _fitted_with(registry, info)
     return CustomerModel.of_files(lambda path: registry.run_file(info.run_id, path))
+
+
+def _fitted_with(registry: Registry, info: VersionInfo) -> VersionInfo:
+    """The newest training that made the very same model: other rules of engagement alone make no other champion."""
+    same = [one for one in registry.versions() if one.digest == info.digest and one.as_of <= info.as_of]
+    return same[-1] if same else info
 
 
 def _message_input(found: pl.DataFrame) -> pl.DataFrame:

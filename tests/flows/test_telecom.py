@@ -334,6 +334,32 @@ def test_with_the_base_rate_as_champion_everyone_has_the_same_probability(own_op
     assert "No model has beaten the base rate" in page
 
 
+def test_other_weights_of_engagement_take_effect_without_another_champion(
+    own_operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.retrain import retrain
+    from flows.segments import segments
+
+    before = _read("out_engagement")
+    with opened("telecom") as context:
+        champion = context.registry.champion().version
+    programs = quick_program(tmp_path / "programs")
+    content = yaml.safe_load((programs / "telecom.yaml").read_text(encoding="utf-8"))
+    content["engagement"]["weights"] = [1.0]
+    (programs / "telecom.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    monkeypatch.setenv("FIEL_PROGRAMS", str(programs))
+    retrain(program="telecom")
+    segments(program="telecom")
+    with opened("telecom") as context:
+        assert context.registry.champion().version == champion
+    found = _read("out_engagement")
+    assert found["prob"].equals(before["prob"])
+    known = found.filter(pl.col("part") != OOT)
+    first = known["component_1"]
+    low, high = float(first.min()), float(first.max())  # type: ignore[arg-type]
+    assert known["engagement"].to_list() == pytest.approx([100 * (one - low) / (high - low) for one in first])
+
+
 def test_segments_before_any_score_say_what_to_run(
     in_operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
