@@ -47,7 +47,7 @@ def base_recipe(features: list[str], schema: pl.Schema, training: Training) -> R
     return Recipe(
         features=tuple(features),
         categorical=categorical,
-        params=tuple(sorted(DEFAULT_PARAMS.items())),
+        params=tuple(sorted((DEFAULT_PARAMS | dict(training.params)).items())),
         iterations=training.iterations,
         seed=training.seed,
         threads=training.threads,

@@ -102,9 +102,18 @@ PHRASES = (
     Phrase("zero_count", "zeros", "{v} figures that are 0", "{v} figure that is 0", empty="no figures", form="count"),
     Phrase("x_{key}", "{key}", "{key} being {v}", empty="{key} being unknown"),
     Phrase("c_{key}", "{key}", "{key} being {v}", empty="{key} being unknown", form="text"),
+    Phrase("sum_{key}", "{key}", "the sum of {key} being {v}", empty="the sum of {key} being unknown"),
+    Phrase("nonzero_{key}", "{key}", "{v} figures of {key} that are not 0", "{v} figure of {key} that is not 0",
+           empty="no figures of {key}", form="count"),
+    Phrase("difference_{key}", "{key}", "{key} being {v}", empty="{key} being unknown"),
+    Phrase("ratio_{key}", "{key}", "{key} being {v}", empty="{key} being unknown"),
     Phrase(r"embedding_\d+", "overall pattern", "the pattern of all figures together"),
     *ACCOUNT_PHRASES,
 )  # fmt: skip
+
+
+_RAW_KEYS = ("stage_share", "x_", "c_", "sum_", "nonzero_", "difference_", "ratio_")
+"""Families whose keys are names that people look up as they are."""
 
 
 def phrase_of(column: str) -> Phrase:
@@ -196,7 +205,7 @@ def _key_words(family: str, key: str, program: Program) -> str:
         return program.features.tracked_products.get(key, key)
     if family.startswith("category_share"):
         return program.features.tracked_categories.get(key, key)
-    return key if family.startswith(("stage_share", "x_", "c_")) else key.replace("_", " ")
+    return key if family.startswith(_RAW_KEYS) else key.replace("_", " ")
 
 
 def _shown(phrase: Phrase, program: Program) -> pl.Expr:

@@ -103,6 +103,9 @@ class EmbeddingRules(Strict):
     rows: int = Field(50_000, ge=100, description="Rows that it is fitted on at the most.")
 
 
+SearchedParam = Literal["depth", "learning_rate", "l2_leaf_reg", "rsm", "random_strength"]
+
+
 class Training(Strict):
     """How the retraining learns and compares (DESIGN.md sections 4 and 5)."""
 
@@ -120,6 +123,11 @@ class Training(Strict):
         description="Rolling-origin folds inside train; by customer, stratified, where there are no dates.",
     )
     search_trials: int = Field(8, ge=0, le=500, description="Trials of the search; 0 switches it off.")
+    params: dict[SearchedParam, float] = Field(
+        default_factory=dict,
+        description="CatBoost parameters before any search, where they are to be others than Fiel's own (small trees, "
+        "strong regularisation: for cohorts of a few hundred rows).",
+    )
     ensemble: EnsembleRules | None = Field(
         None, description="Try an ensemble; it is kept where it beats the single model on the folds."
     )

@@ -183,6 +183,12 @@ LIFE_CYCLE_PATTERNS = (
 ATTRIBUTE_PATTERNS = (
     Pattern("x_{key}", _FLOAT, "A number of the source's table; empty where it wrote a sentinel or nothing."),
     Pattern("c_{key}", _STRING, "A text level of the source's table; empty where it has none."),
+    Pattern("sum_{key}", _FLOAT, "Sum of the known numbers of a family of the source's columns."),
+    Pattern("nonzero_{key}", _INT, "Known numbers of a family of the source's columns that are not 0."),
+    Pattern("difference_{key}", _FLOAT, "One column of the source's table minus another (`a_less_b`)."),
+    Pattern(
+        "ratio_{key}", _FLOAT, "One column of the source's table over another (`a_over_b`); empty where that is 0."
+    ),
 )
 COURSES_PATTERNS = (
     Pattern("course_share_{key}", _FLOAT, "Distinct finished episodes over known episodes of the course."),

@@ -24,6 +24,7 @@ Spoil = Callable[[Place], Any]
 Lines = list[str]
 
 LOYALTY, EDUCATION = "teocalvo/teomewhy-loyalty-system", "teocalvo/teomewhy-education-platform"
+COMPETITION = "santander-customer-satisfaction"
 
 REFUSING = """
 import http.server, sys
@@ -178,7 +179,7 @@ def after(*commands: str) -> Spoil:
 
     def spoil(place: Place) -> None:
         for command in commands:
-            place.fiel(command)
+            place.fiel(command.format(**place.addresses))
 
     return spoil
 
@@ -279,6 +280,7 @@ def published(call: str, *failures: Any, handle: str | None = None) -> Spoil:
         for name in (LOYALTY, EDUCATION):
             if name != handle:
                 server.publish(name, place.database_folder / Path(name).name.removeprefix("teomewhy-"))
+        server.publish(f"competitions/{COMPETITION}", place.root / "bank")
         server.fail(call, *failures)
 
     return spoil

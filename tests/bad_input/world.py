@@ -18,7 +18,10 @@ import yaml
 
 from fiel.lake import Lake
 from fiel.simulate.teomewhy import simulate
+from tests.bad_input.bank import bank_program, write_bank
+from tests.bad_input.carrier import carrier_program, write_carrier
 from tests.bad_input.command import fiel
+from tests.bad_input.fund import fund_program, write_fund
 from tests.conftest import ROOT
 
 AS_OF = date(2025, 4, 1)
@@ -34,8 +37,9 @@ MLFLOW_ADDRESSES = {
 
 
 class World:
-    """Three programs in one lake: `teomewhy` with a champion and a paid cycle; `shop`, an event table, and `gifts`, a
-    purchase log, ingested."""
+    """Six programs in one lake: `teomewhy` with a champion and a paid cycle; `shop`, an event table, `gifts`, a
+    purchase log, `bank`, a table of customers, `carrier`, such a table with a log, and `fund`, accounts by quarter,
+    ingested."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -43,6 +47,9 @@ class World:
         simulate(root / "database", customers=20, end=AS_OF - timedelta(days=1), layout="sqlite")
         _write_shop(root / "shop")
         _write_gifts(root / "gifts")
+        write_bank(root / "bank")
+        write_carrier(root / "carrier")
+        write_fund(root / "fund")
         _write_programs(root / "programs")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FIEL_LAKE", str(root / "lake"))
@@ -52,6 +59,9 @@ class World:
             assert fiel("run reward --as-of latest", patch) == 0
             assert fiel(f"run ingest --program shop --source {root / 'shop'}", patch) == 0
             assert fiel(f"run ingest --program gifts --source {root / 'gifts'}", patch) == 0
+            assert fiel(f"run ingest --program bank --source {root / 'bank'}", patch) == 0
+            assert fiel(f"run ingest --program carrier --source {root / 'carrier'}", patch) == 0
+            assert fiel(f"run ingest --program fund --source {root / 'fund'}", patch) == 0
 
 
 class Place:
@@ -59,12 +69,14 @@ class Place:
 
     def __init__(self, world: World, root: Path, patch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
         self.root, self.patch, self.request = root, patch, request
-        for name in ("source", "shop", "gifts", "programs", "lake", "lake.state"):
+        for name in ("source", "shop", "gifts", "bank", "carrier", "fund", "programs", "lake", "lake.state"):
             shutil.copytree(world.root / name, root / name)
         self.database_folder = world.root / "database"
         self.lake, self.state, self.programs = root / "lake", root / "lake.state", root / "programs"
         self.source = root / "source"
-        self.addresses = {"root": str(root)} | {name: str(root / name) for name in ("source", "shop", "gifts")}
+        self.addresses = {"root": str(root)} | {
+            name: str(root / name) for name in ("source", "shop", "gifts", "bank", "carrier", "fund")
+        }
         with closing(sqlite3.connect(self.state / "mlflow.db")) as database, database:
             for table, column in MLFLOW_ADDRESSES.items():
                 moved = f"UPDATE {table} SET {column} = REPLACE({column}, ?, ?)"
@@ -178,7 +190,7 @@ def _write_programs(folder: Path) -> None:
         "training": QUICK,
     }
     shutil.copy(ROOT / "deployments" / "programs" / content["messages"]["catalogue"], folder)
-    for program in (content, shop, gifts):
+    for program in (content, shop, gifts, bank_program(QUICK), carrier_program(QUICK), fund_program(QUICK)):
         text = yaml.safe_dump(program, allow_unicode=True)
         (folder / f"{program['name']}.yaml").write_text(text, encoding="utf-8")
 

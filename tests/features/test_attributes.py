@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiel.core import Core
-from fiel.errors import TimeError
+from fiel.errors import ProgramError, TimeError
 from fiel.features.attributes import NO_STAGE, build, undated_snapshots
 from fiel.program import Attributes, Program, read_program
 from fiel.settings import HOME
@@ -18,8 +20,14 @@ from fiel.tables import TABLES, known_at
 
 AS_OF = date(2016, 3, 2)
 PROGRAM = read_program(HOME / "deployments" / "programs" / "santander.yaml")
+PROGRAM = PROGRAM.model_copy(update={"attributes": Attributes(sentinels=(-999_999, 9_999_999_999))})
 CELLS = st.sampled_from([0.0, -0.0, 1.0, 2.5, -1.0, -999_999.0, 9_999_999_999.0, None])
 ROWS = st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=12)
+
+
+def with_rules(**rules: Any) -> Program:
+    """The program with these rules of attributes beside its sentinels."""
+    return PROGRAM.model_copy(update={"attributes": Attributes(sentinels=(-999_999, 9_999_999_999), **rules)})
 
 
 def core_of(rows: list[tuple[float | None, ...]], texts: list[str | None] | None = None) -> Core:
@@ -48,6 +56,45 @@ def test_the_program_says_what_the_sentinels_are_and_whether_zeros_are_counted()
     other = PROGRAM.model_copy(update={"attributes": Attributes(sentinels=(1.0,), zero_count=False)})
     found = features([(1.0, -999_999.0, 0.0)], other)
     assert found.select("x_v0", "x_v1", "x_v2", "zero_count").rows() == [(None, -999_999.0, 0.0, None)]
+
+
+def test_a_family_has_its_sum_and_how_many_of_it_are_not_zero() -> None:
+    other = with_rules(families=("v", "v1"))
+    found = features([(1.0, 2.5, 0.0), (-999_999.0, 0.0, 4.0), (None, -999_999.0, None)], other)
+    assert found.select("sum_v", "nonzero_v", "sum_v1", "nonzero_v1").rows() == [
+        (3.5, 2, 2.5, 1),
+        (4.0, 1, 0.0, 0),
+        (0.0, 0, 0.0, 0),
+    ]
+
+
+def test_two_columns_have_their_difference_and_their_ratio_where_both_are_known() -> None:
+    other = with_rules(differences=(("v0", "v1"),), ratios=(("v0", "v1"),))
+    found = features([(1.0, 4.0, 0.0), (3.0, 0.0, 0.0), (-999_999.0, 2.0, 0.0), (2.0, None, 0.0)], other)
+    assert found.select("difference_v0_less_v1", "ratio_v0_over_v1").rows() == [
+        (-3.0, 0.25),
+        (3.0, None),
+        (None, None),
+        (None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"families": ("saldo",)}, "field `attributes.families`: no column begins with saldo"),
+        ({"differences": (("v0", "v9"),)}, "field `attributes.differences`: the table has no column v9"),
+        ({"ratios": (("v8", "v0"),)}, "field `attributes.ratios`: the table has no column v8"),
+    ],
+)
+def test_a_column_that_the_table_lacks_is_named(rules: dict[str, Any], said: str) -> None:
+    with pytest.raises(ProgramError, match=re.escape(said)):
+        features([(1.0, 2.0, 3.0)], with_rules(**rules))
+
+
+def test_a_pair_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"attributes\.ratios names one thing twice"):
+        Attributes(ratios=(("a", "b"), ("a", "b")))
 
 
 def test_text_levels_are_carried_and_never_counted_as_zeros() -> None:

@@ -14,13 +14,15 @@ from fiel.features import attributes
 from fiel.features.groups import Group
 from fiel.features.leakage import LeakageReport, verify_leakage
 from fiel.features.other_rows import is_watched, other_customers, other_outcomes
-from fiel.program import Program, read_program
+from fiel.program import Attributes, Program, read_program
 from fiel.settings import HOME
 from fiel.simulate.draws import Draws
 from fiel.simulate.santander import population
 
 AS_OF = date(2016, 3, 2)
-PROGRAM = read_program(HOME / "deployments" / "programs" / "santander.yaml")
+PROGRAM = read_program(HOME / "deployments" / "programs" / "santander.yaml").model_copy(
+    update={"attributes": Attributes(families=("ind",), ratios=(("var3", "var15"),))}
+)
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,10 @@ def columns_of(program: Program) -> dict[str, pl.DataType]:
         "course_share_{key}": COURSES,
         "x_{key}": ("var15",),
         "c_{key}": ("factor1",),
+        "sum_{key}": ("saldo_var",),
+        "nonzero_{key}": ("saldo_var",),
+        "difference_{key}": ("saldo_var30_less_saldo_var5",),
+        "ratio_{key}": ("saldo_var30_over_var38",),
     }
     table = TABLES["feat_snapshot"]
     found = dict(table.declared)
