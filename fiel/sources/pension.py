@@ -109,6 +109,21 @@ def _names(files: PensionFiles, names: Sequence[str]) -> dict[str, str]:
 def _accounts(source: _Files) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Accounts by quarter, sorted, and the closings."""
     table, sieve = source.open("accounts"), source.sieve
+    # No name holds a table of an earlier step: at most two of them are in memory at a time.
+    rows, closing_keys = one_row_each(table.name, _rows(source, table), sieve)
+    rows, closings = closings_of(table.name, rows, closing_keys, sieve)
+    scheme = pl.Series("scheme", [None], pl.String).new_from_index(0, rows.height)
+    if source.has("schemes"):
+        schemes = source.open("schemes")
+        found = one_of_each(schemes, sieve, ("customer_id", "npo_accnt_id"), {"scheme": ("accnt_pnsn_schm", "code")})
+        own = found.select("customer_id", "scheme")
+        scheme = rows.select("customer_id").join(own, on="customer_id", how="left", maintain_order="left")["scheme"]
+    return _past_first_contribution(rows.with_columns(scheme)), closings
+
+
+def _rows(source: _Files, table: Delimited) -> pl.DataFrame:
+    """Account-quarters as the file has them, client, gender and age filled in from files of their own."""
+    sieve = source.sieve
     rows = account_rows(table, sieve, source.program.value.scale, source.today)
     if rows.is_empty():
         raise SourceError(
@@ -124,16 +139,7 @@ def _accounts(source: _Files) -> tuple[pl.DataFrame, pl.DataFrame]:
         columns = {"gender": ("gender", "gender"), "age": ("age", "whole")}
         people = one_of_each(source.open("people"), sieve, ("client_id", "client_id"), columns)
         rows = _filled(rows, people, "client_id", ["gender", "age"])
-    rows, closing_keys = one_row_each(table.name, rows, sieve)
-    accounts, closings = closings_of(table.name, rows, closing_keys, sieve)
-    scheme = pl.DataFrame(schema={"customer_id": pl.String, "scheme": pl.String})
-    if source.has("schemes"):
-        schemes = source.open("schemes")
-        scheme = one_of_each(schemes, sieve, ("customer_id", "npo_accnt_id"), {"scheme": ("accnt_pnsn_schm", "code")})
-    accounts = accounts.join(
-        scheme.select("customer_id", "scheme"), on="customer_id", how="left", maintain_order="left"
-    )
-    return _past_first_contribution(accounts), closings
+    return rows
 
 
 def _filled(rows: pl.DataFrame, more: pl.DataFrame, key: str, columns: list[str]) -> pl.DataFrame:

@@ -25,18 +25,21 @@ def one_row_each(table: str, rows: pl.DataFrame, sieve: Sieve) -> tuple[pl.DataF
     ).fill_null(value=False)
     flags = rows.select(repeated).to_series()
     by_flag = rows.filter(pl.col("_churn").fill_null(value=False)).select(_KEY)
-    single, several = rows.filter(~flags), rows.filter(flags)
+    several = rows.filter(flags)
     if several.is_empty():
-        return single, by_flag.unique()
+        return rows, by_flag.unique()
+    single = rows.select(*_KEY, "client_id").filter(~flags)
     values = [name for name in rows.columns if name not in (*_KEY, "client_id", ROW, "_churn")]
+    others = several.select(ROW)
     several = sieve.one_for_each(
         table, several, [*_KEY, "client_id"], ["_churn", *values], [*_KEY, "client_id", "balance", "contributed"]
     )
     by_clients = several.group_by(_KEY).agg(pl.col("client_id").n_unique()).filter(pl.col("client_id") > 1).select(_KEY)
-    kept = _kept_client(single, several)
+    kept = _kept_client(single, several.select(*_KEY, "client_id", ROW))
     sieve.put_aside(table, "second_client_of_a_closing", several.height - kept.height)
-    both = pl.concat([single, kept]).sort(_KEY)
-    return both, pl.concat([by_flag, by_clients]).unique()
+    dropped = others.join(kept, on=ROW, how="anti").get_column(ROW)
+    # One copy without the few rows that go: the whole table is large.
+    return rows.filter(~pl.col(ROW).is_in(dropped.implode())), pl.concat([by_flag, by_clients]).unique()
 
 
 def closings_of(
@@ -47,19 +50,20 @@ def closings_of(
     Rows after a closing are set aside: what is closed is not open again, and nobody closes twice.
     """
     first = closing_keys.group_by("customer_id").agg(pl.col("day").min().alias("_closed"))
-    marked = rows.join(first, on="customer_id", how="left", maintain_order="left")
-    after = (pl.col("day") > pl.col("_closed")).fill_null(value=False)
-    late = marked.select(after.sum()).item()
-    if late:
-        sieve.put_aside(table, "rows_after_closing", late)
-        marked = marked.filter(~after)
-    closings = marked.filter(pl.col("day") == pl.col("_closed")).select(_CLOSINGS)
-    columns = [name for name in TABLES["core_accounts"].declared if name in marked.columns]
-    return marked.select(columns), closings
+    closed = rows.select("customer_id").join(first, on="customer_id", how="left", maintain_order="left")["_closed"]
+    closings = rows.filter(rows["day"] == closed).select(_CLOSINGS)
+    late = (rows["day"] > closed).fill_null(value=False)
+    if late.any():
+        sieve.put_aside(table, "rows_after_closing", int(late.sum()))
+        rows = rows.filter(~late)
+    return rows.select([name for name in TABLES["core_accounts"].declared if name in rows.columns]), closings
 
 
 def _kept_client(single: pl.DataFrame, several: pl.DataFrame) -> pl.DataFrame:
-    """Of account-quarters with several clients the row of the one who held the account in the quarter before."""
+    """Of account-quarters with several clients (key, client_id, row) the row of who held the account before (`_row`).
+
+    `single` holds key and client_id of the others.
+    """
     before = (
         several.select(*_KEY)
         .unique()
@@ -77,5 +81,5 @@ def _kept_client(single: pl.DataFrame, several: pl.DataFrame) -> pl.DataFrame:
         .with_columns((pl.col("client_id") == pl.col("_before")).fill_null(value=False).alias("_held"))
         .sort([*_KEY, "_held", "client_id"], descending=[False, False, True, False], nulls_last=True)
         .unique(_KEY, keep="first", maintain_order=True)
-        .select(single.columns)
+        .select(ROW)
     )
