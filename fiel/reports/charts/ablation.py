@@ -72,7 +72,7 @@ def ablation(frame: pl.DataFrame, about: About) -> Chart:
     )
     value = alt.X(
         "saved:Q",
-        title="log loss saved (right of 0 is better)",
+        title="log loss saved",
         scale=alt.Scale(padding=28),
         axis=alt.Axis(format="+.1%", tickCount=5),
     )
@@ -89,7 +89,11 @@ def ablation(frame: pl.DataFrame, about: About) -> Chart:
     return finished(
         drawn,
         "What each part is worth on the folds",
-        about.subtitle("share of the log loss that it saves, with a 95 % interval", int(_most(frame)), "judging row"),
+        about.subtitle(
+            "share of the log loss that it saves (above 0: better), with a 95 % interval",
+            int(_most(frame)),
+            "judging row",
+        ),
         f"Log loss saved on the folds: {said}.",
         46 * rows.height,
     )
