@@ -159,6 +159,18 @@ def test_an_invoice_that_customers_share_is_an_event_for_each(place: Place) -> N
     ]
 
 
+def test_rows_of_an_invoice_on_a_later_day_are_known_on_that_day(place: Place) -> None:
+    late: list[Row] = [("1", *MUG, 2, at(1), 1.0, 7.0, UK), ("1", *BAG, 1, at(13), 2.0, 7.0, UK)]
+    taken: list[Row] = [("C2", *BAG, -1, at(14), 2.0, 7.0, UK)]
+    place.land(write_parquet(place.folder / "source", [*late, *taken]), program())
+    assert [(event, when.date(), value) for event, _, when, value, *_ in events(place)] == [
+        ("1", at(1).date(), 200),
+        (f"1/{at(13).date()}", at(13).date(), 200),
+        ("C2", at(14).date(), -200),
+    ]
+    assert place.read("core_returns")["purchase_event_id"].to_list() == [f"1/{at(13).date()}"]
+
+
 def test_a_product_is_named_as_it_was_first(place: Place) -> None:
     renamed: list[Row] = [("1", "71053", "CUP", 1, at(20), 1.0, 7.0, UK), *ROWS]
     place.land(write_parquet(place.folder / "source", renamed), program())
