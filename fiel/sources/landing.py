@@ -60,7 +60,8 @@ UNKNOWN_ORIGIN = "unknown"
 class Landing:
     """The core tables of one source version, not written yet, with what was counted on the way.
 
-    `tables` holds every name of CORE_TABLES. `counts` are rows: read, kept, rejected, set aside, changed.
+    `tables` holds every name of CORE_TABLES; `first_day` is the first with an event of a customer's own. `counts` are
+    rows: read, kept, rejected, set aside, changed.
     """
 
     tables: dict[str, pl.DataFrame]
@@ -92,7 +93,8 @@ def land_core(
 ) -> Landing:
     """The core tables made of the parsed source tables, compared with the `previous` core.
 
-    Tables that a format lacks are empty. SourceError: no event at all. RejectShareError: too many rejected rows.
+    Tables that a format lacks are empty. SourceError: no event at all, or none of a customer's own. RejectShareError:
+    too many rejected rows.
     """
     parsed = {
         name: parsed.get(name, pl.DataFrame(schema=schema)).select(list(schema)) for name, schema in PARSED.items()
@@ -104,7 +106,7 @@ def land_core(
             f"source {version.version}: no event is left to work with ({sum(sieve.read.values()):,} rows read): check "
             "that the transaction table has rows, and the column names in the program file"
         )
-    first_day, last_day = events.select(pl.col("day").min().alias("first"), pl.col("day").max().alias("last")).row(0)
+    last_day = events.select(pl.col("day").max()).item()
     known_through = last_day if program.source.last_day_complete else last_day - timedelta(days=1)
 
     products = core_products(parsed["products"], parsed["lines"], events, program, previous)
@@ -112,6 +114,7 @@ def land_core(
     operator = operator_events(events, lines, program).append(parsed["operator_events"].get_column("event_id"))
     events = events.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
     lines = lines.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
+    first_day = _first_active_day(events, version)
     customers = _all_customers(parsed["customers"], events, sieve)
     comparison = compare(
         version.version, customers, events, lines, parsed["products"], previous, compare_values=same_rules
@@ -135,6 +138,17 @@ def land_core(
     tables["core_profile"] = collected_profile(sieve)
     assert set(tables) == set(CORE_TABLES)
     return Landing(tables, known_through, first_day, _counts(sieve, tables, comparison), sieve.warnings)
+
+
+def _first_active_day(events: pl.DataFrame, version: SourceVersion) -> date:
+    """The first day with an event of a customer's own; SourceError where every event is the operator's."""
+    found = events.filter(~pl.col("is_operator")).select(pl.col("day").min()).item()
+    if not isinstance(found, date):
+        raise SourceError(
+            f"source {version.version}: none of {events.height:,} events is a customer's own: all are cancellations, "
+            "or what the program file lists under operator_events; check that the purchases are there too"
+        )
+    return found
 
 
 def dated_events(parsed: pl.DataFrame, program: Program) -> pl.DataFrame:

@@ -184,6 +184,18 @@ def test_cancellation_days_are_no_active_days(place: Place) -> None:
     assert days.get_column("value_earned").to_list() == [1700, 12750]  # whole, whatever was cancelled later
 
 
+def test_cancellations_alone_are_nothing_to_work_with(place: Place) -> None:
+    alone = write_parquet(place.folder / "source", [("C1", *MUG, -1, at(day), 1.0, 7.0, UK) for day in (1, 2)])
+    with pytest.raises(SourceError, match="none of 2 events is a customer's own: all are cancellations"):
+        place.land(alone, program())
+
+
+def test_the_data_begin_with_the_first_purchase_not_with_a_cancellation_of_an_older_one(place: Place) -> None:
+    older: list[Row] = [("C1", *LAMP, -1, at(1), 1.0, 9.0, UK), ("2", *MUG, 1, at(13), 1.0, 7.0, UK)]
+    place.land(write_parquet(place.folder / "source", older), program())
+    assert place.landing.first_day == at(13).date()
+
+
 def test_the_order_of_files_does_not_matter(place: Place) -> None:
     write_parquet(place.folder / "one", ROWS[:4], "a.parquet")
     write_parquet(place.folder / "one", ROWS[2:], "b.parquet")
