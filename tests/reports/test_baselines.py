@@ -94,7 +94,7 @@ def test_the_models_stand_side_by_side_with_their_measures_and_differences(shop:
     rows = {row["model"]: row for row in rows_of(shown(model(shop).blocks, "The models side by side"))}
     assert list(rows) == ["champion before", "challenger", "stage rule", "purchase model"]
     purchase = rows["purchase model"]
-    assert (purchase["auc"], purchase["log_loss"], purchase["brier"]) == ("0.79 (0.76 to 0.82)", "0.61", "0.2")
+    assert (purchase["auc"], purchase["log_loss"], purchase["brier"]) == ("0.790 (0.760 to 0.820)", "0.610", "0.200")
     assert purchase["auc_difference"].startswith("+0.03")
     assert rows["challenger"]["auc_difference"] == "–"
 

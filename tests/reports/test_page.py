@@ -305,6 +305,23 @@ class TestAShop:
         assert "not to buy again before 30 May 2025" in page.text
         assert "chance to be active" not in page.text
 
+    def test_lists_customers_with_their_segment_and_says_what_the_reasons_speak_of(self, page: Page, html: str) -> None:
+        assert "“It” in the reasons is the chance to buy again." in page.text
+        for title in ("the most likely not to buy again", "Ranking by score"):
+            (block,) = re.findall(rf"<table>\s*<caption[^>]*>[^<]*{title}.*?</table>", html, re.DOTALL)
+            assert ">segment</th>" in block
+            assert ">value cluster</th>" not in block
+
+    def test_says_how_well_the_model_tells_what_it_was_fitted_on(self, shop: ReportData, page: Page) -> None:
+        assert shop.purchases is not None
+        assert shop.purchases.models is not None
+        used = shop.purchases.models.used
+        assert used is not None
+        weeks = shop.purchases.models.hold_out.filter(pl.col("kind") == "period", pl.col("model") == used.name)
+        before = weeks.filter(pl.col("bucket") < pl.col("calibrated_until").dt.to_string("%Y-%m-%d"))
+        came, expected = (before[name].sum() for name in ("actual", "expected"))
+        assert f"{used.title} accounts for {expected:,.0f} of {came:,.0f} (" in page.text
+
     def test_says_which_model_is_used_and_which_is_not_identified(self, page: Page) -> None:
         assert "These data do not identify the drop-out part of" in page.text
         assert "The pooled model is in use, because" in page.text
