@@ -5,6 +5,7 @@ The frames are those of `fiel.reports.cards.ModelCard`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -235,7 +236,9 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
         tip("target_rate", "target rate", ".1%"),
     ]
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260))
-    value = alt.X("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(domain=[0.4, 1]), axis=alt.Axis(tickCount=6))
+    lowest = min(0.4, *(math.floor(10 * auc) / 10 for auc in rows["auc"]))  # a small slice may be worse than chance
+    scale = alt.Scale(domain=[lowest, 1])
+    value = alt.X("auc:Q", title="AUC (.5 is chance)", scale=scale, axis=alt.Axis(tickCount=6))
     base = alt.Chart(model).encode(y, tooltip=tips)
     layers = [
         *(

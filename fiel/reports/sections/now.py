@@ -37,7 +37,7 @@ def _change(row: dict[str, float | str | None]) -> str:
         return fmt.MISSING
     if row["kind"] == "share":
         return fmt.signed_points(now - before)
-    moved = fmt.signed_whole(now - before) if row["kind"] == "count" else fmt.signed_ratio(now - before)
+    moved = fmt.signed_whole(now - before) if row["kind"] == "count" else fmt.signed_ratio(round(now - before, 1))
     return moved if before == 0 else f"{moved} ({fmt.signed_percent(now / before - 1)})"
 
 
@@ -206,14 +206,16 @@ def _most_at_risk(data: ReportData) -> Shown:
     ]
     size = 0 if data.expected_losses is None else data.expected_losses.customers
     words = words_of(data)
+    # The reasons of a stage rule are whole sentences; a classifier's end in what raises or lowers it.
+    speaks_of_it = data.leaving["reason_1"].str.ends_with(" it").any()
+    said = f" “It” in the reasons is the {words.chance}." if speaks_of_it else ""
     return Shown(
         f"{fmt.counted(size, 'customer')} {words.members}: the most likely {words.loss}",
         _subtitle(data, f"chance {words.lost}", size),
         table(
             data.leaving,
             columns,
-            f"The first {min(LISTED, size)} of {fmt.counted(size, 'customer')}. “It” in the reasons is the "
-            f"{words.chance}.",
+            f"The first {min(LISTED, size)} of {fmt.counted(size, 'customer')}.{said}",
         ),
     )
 
