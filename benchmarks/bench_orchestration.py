@@ -78,17 +78,21 @@ def _timed(side: str, source: str) -> float:
 
 def _direct(chain: object, source: str) -> None:
     """The flow's own steps, each task's function called without Prefect."""
-    names = ("ingest_source", "resolve_as_of", "cohort_dates", "build_features", "train_challenger",
-             "promote_challenger", "score_customers", "measure_quality", "finish_last_cycle", "plan_cycle",
-             "cycle_is_due", "apply_cycle", "write_report")  # fmt: skip
+    names = ("ingest_source", "resolve_as_of", "cohort_dates", "build_features", "build_segments",
+             "validate_purchase_models", "train_challenger", "promote_challenger", "score_customers",
+             "find_disagreements", "measure_quality", "finish_last_cycle", "plan_cycle", "cycle_is_due",
+             "apply_cycle", "write_report")  # fmt: skip
     call = {name: getattr(chain, name).fn for name in names}
     program = "teomewhy"
     call["ingest_source"](program, source)
     day: date = call["resolve_as_of"](program, "latest")
     call["build_features"](program, [*call["cohort_dates"](program, day), day])
+    call["build_segments"](program, day)
+    call["validate_purchase_models"](program, day)
     trained = call["train_challenger"](program, day)
     call["promote_challenger"](program, day, trained["version"], None)
     call["score_customers"](program, day, "granted")
+    call["find_disagreements"](program, day)
     call["measure_quality"](program)
     call["finish_last_cycle"](program)
     call["plan_cycle"](program, day)

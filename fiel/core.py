@@ -70,6 +70,11 @@ class Core:
 
     def check_as_of(self, as_of: date) -> None:
         """TimeError unless `as_of` lies after the first event and not past what the data know."""
+        if self.known_through < self.first_day:
+            raise TimeError(
+                f"source version {self.source_version} holds no complete day: all of it is of {self.first_day}, a day "
+                "that may go on (source.last_day_complete is off), so there is no as_of yet; ingest more days"
+            )
         if as_of > self.known_through + timedelta(days=1):
             raise TimeError(
                 f"as_of {as_of} is past what the data know: source version {self.source_version} is complete "

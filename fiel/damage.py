@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fiel.errors import LakeError
-from fiel.lake import Lake, plain
+from fiel.lake import Lake
+from fiel.storage import plain
 
 
 def explain(error: BaseException, lake: Lake) -> None:

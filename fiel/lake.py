@@ -6,14 +6,11 @@ rows and the same version. Readers never see half of a write. Each commit's meta
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from collections.abc import Callable, Collection
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote
 
 import fsspec
 import polars as pl
@@ -22,6 +19,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from fiel.errors import LakeError
+from fiel.storage import plain, prepare_s3, put_local
 from fiel.tables import TABLES, Table
 
 RETENTION = {
@@ -31,15 +29,6 @@ RETENTION = {
 PROVENANCE_LOOKBACK = 500
 """Commits that are searched for a partition's provenance; an older one is taken as unknown, and rebuilt."""
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_S3_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
-
 
 class Lake:
     """The tables and files of one program under a lake address."""
@@ -48,7 +37,7 @@ class Lake:
         self.address = address.rstrip("/")
         self.program = program
         if self.is_remote:
-            _prepare_s3()
+            prepare_s3()
 
     # -- tables
 
@@ -176,7 +165,7 @@ class Lake:
         fs, path = fsspec.core.url_to_fs(address)
         try:
             if not address.startswith("s3://"):
-                _put_local(Path(path), content)
+                put_local(Path(path), content)
                 return
             with fs.open(path, "wb") as target:
                 target.write(content)
@@ -286,41 +275,3 @@ def _sorted(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
 
 def _equal(found: pl.DataFrame, frame: pl.DataFrame) -> bool:
     return found.schema == frame.schema and found.equals(frame)
-
-
-def _put_local(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as target:
-            target.write(content)
-            target.flush()
-            os.fsync(target.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _prepare_s3() -> None:
-    if not any(os.environ.get(name) for name in _S3_CREDENTIALS):
-        raise LakeError(
-            "the lake is on S3 but no AWS credentials are set: set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for another store than AWS)"
-        )
-    if urlparse(os.environ.get("AWS_ENDPOINT_URL", "")).scheme == "http":
-        os.environ.setdefault("AWS_ALLOW_HTTP", "true")
-
-
-def plain(error: BaseException) -> str:
-    """An error's first line without colour codes; of delta-rs's chain of causes the first and the last."""
-    lines = _COLOUR.sub("", str(error)).strip().splitlines() or [type(error).__name__]
-    if "↳" in lines[-1]:
-        return f"{lines[0]}: {lines[-1].strip(' ↳')}"[:300]
-    return lines[0][:300]
-
-
-def free_space(folder: Path) -> int:
-    """Free bytes where `folder` is (or will be)."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

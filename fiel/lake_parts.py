@@ -12,7 +12,8 @@ from deltalake import CommitProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from fiel.errors import LakeError
-from fiel.lake import RETENTION, Lake, plain
+from fiel.lake import RETENTION, Lake
+from fiel.storage import plain
 from fiel.tables import TABLES
 
 

@@ -240,9 +240,11 @@ def check(program: ProgramArgument) -> None:
         read_catalogue(settings.programs / found.messages.catalogue)
     if found.source.format == "teomewhy":
         data_sets(found)
+    targets = (found.target, *found.more_targets)
+    asked = ", ".join(f"target {target.name} in {target.horizon_days} days" for target in targets)
     typer.echo(
-        f"{found.title}: format {found.source.format}, groups {', '.join(found.features.groups)}, target "
-        f"{found.target.name} in {found.target.horizon_days} days, policy {found.incentive.version}: the file is right"
+        f"{found.title}: format {found.source.format}, groups {', '.join(found.features.groups)}, {asked}, "
+        f"policy {found.incentive.version}: the file is right"
     )
 
 

@@ -57,6 +57,11 @@ CLIENTS, EVENTS, LINES, PRODUCTS = (
 NEXT_YEARS = f"{date.today().year + 2}-01-01 10:00:00.000"
 GOODS = "programs/teomewhy-catalogue.csv"
 ALL = range(1, 1_000_000)
+LISTS = by.parquet(
+    {"Invoice": ["9"], "StockCode": ["71053"], "Description": ["MUG"], "Quantity": [1], "InvoiceDate": ["2010-12-03"],
+     "Price": [2.55], "Customer ID": [["17850"]], "Country": ["UK"]}
+)  # fmt: skip
+"""A purchase log whose customers are lists of one."""
 
 
 @dataclass(frozen=True)
@@ -510,6 +515,14 @@ SECTIONS: dict[str, list[Case]] = {
             SourceError,
             ("more.xlsx is not a readable Excel workbook",),
             "fetch or save it again",
+        ),
+        Case(
+            "a Parquet column of lists",
+            by.holds("gifts/more.parquet", LISTS),
+            GIFTS,
+            SourceError,
+            ("more.parquet: column Customer ID holds lists or records, not single values",),
+            "write one value a row",
         ),
         Case(
             "a folder without a file of a known kind",

@@ -82,6 +82,13 @@ def test_a_core_without_active_days_knows_no_as_of() -> None:
         core.check_as_of(THROUGH)
 
 
+def test_data_of_one_day_that_may_go_on_know_no_as_of_and_say_so() -> None:
+    core = Core.of({"customer_days": customer_days(FIRST)}, FIRST - timedelta(days=1), "files=1")
+    for as_of in (FIRST, FIRST + timedelta(days=1)):
+        with pytest.raises(TimeError, match="files=1 holds no complete day: all of it is of 2025-01-10"):
+            core.check_as_of(as_of)
+
+
 # ------------------------------------------------------------------------------------------ one consistent reading
 
 

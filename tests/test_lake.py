@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from fiel.errors import LakeError, SchemaError
-from fiel.lake import Lake, free_space
+from fiel.lake import Lake
 from fiel.settings import HOME
 from fiel.tables import TABLES
 
@@ -312,10 +312,6 @@ def test_a_damaged_table_is_a_clear_error(local_lake) -> None:
         part.unlink()
     with pytest.raises(LakeError, match="core_links cannot be read"):
         local_lake.read("core_links")
-
-
-def test_free_space_is_told_for_a_folder_that_is_not_there_yet(tmp_path) -> None:
-    assert free_space(tmp_path / "not" / "yet") > 0
 
 
 # ------------------------------------------------------------------------------------------ several writers

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fiel.errors import EstimatorError
 from fiel.estimators.drop_out import DropOut
 from fiel.estimators.fitting import Fit, fit_patterns
+from fiel.estimators.habits import Parameters
 from fiel.estimators.inputs import Array, horizons, purchase_history, weights_of
 from fiel.estimators.patterns import Patterns, unique_pairs, unique_patterns
 
@@ -24,7 +25,7 @@ DAYS_PER_YEAR = 365.25
 UNITS_PER_YEAR: dict[str, float] = {"days": DAYS_PER_YEAR, "weeks": DAYS_PER_YEAR / 7}
 
 
-class PurchaseModel:
+class PurchaseModel(Parameters):
     """Base of the purchase models: a Gamma mixture of Poisson purchases, and a drop-out after a purchase.
 
     Fitted: `r_`, `alpha_` (shape, and rate in time units, of the purchase rate's Gamma distribution), the drop-out's

@@ -58,7 +58,7 @@ def fit_patterns(patterns: Patterns, drop_out: DropOut, first_counts: bool) -> F
         ratio = 2 * patterns.customers * (found.value - common.value)
         note = _identification(found, parameters, errors, ratio, float(CommonDropOut().natural(common.at[2:])[0]))
     else:
-        note = _rate_note(found, parameters)
+        note = _rate_note(found, parameters) or _curve_note(found, parameters, errors)
     return Fit(
         parameters,
         errors,
@@ -147,6 +147,15 @@ def _rate_note(found: Optimum, parameters: dict[str, float]) -> str:
     if found.at_bound[:2].any():
         return f"the purchase rate runs to a bound (r = {parameters['r']:.3g}): too few customers, or too much alike"
     return ""
+
+
+def _curve_note(found: Optimum, parameters: dict[str, float], errors: dict[str, float]) -> str:
+    """Why one probability for all is not identified, or nothing. At its bound (nobody ever drops out) it is."""
+    free = [name for name, held in zip(parameters, found.at_bound, strict=True) if not held]
+    if np.isfinite([errors[name] for name in free]).all():
+        return ""
+    where = ", ".join(f"{name} = {value:.3g}" for name, value in parameters.items())
+    return f"the likelihood has no curved maximum ({where}): no standard errors"
 
 
 def _identification(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import digamma, gammaln, polygamma
 
 from fiel.errors import EstimatorError
+from fiel.estimators.habits import Parameters
 from fiel.estimators.inputs import Array, not_negative, numbers, refuse, weights_of
 from fiel.estimators.newton import Objective, Optimum, maximise
 from fiel.estimators.patterns import coded
@@ -20,7 +21,7 @@ _STARTS = ((2.0, 2.0, 1.0), (0.5, 1.0, 1.0), (8.0, 5.0, 0.5))
 _LARGEST_RELATIVE_ERROR = 1.0
 
 
-class GammaGamma:
+class GammaGamma(Parameters):
     """Gamma-Gamma model of spend (Fader & Hardie 2013, "The Gamma-Gamma model of monetary value").
 
     Each purchase of a customer is worth Gamma(p, nu), and nu ~ Gamma(q, v) over customers, independent of how often

@@ -17,6 +17,8 @@ from fiel.models.calibration import CalibrationCheck, CohortSpread, check_calibr
 from fiel.models.metrics import Array
 from fiel.program import Program
 
+_WEEK_DAYS = 7
+
 Outcome = Literal["pass", "fail", "warn", "info"]
 
 
@@ -191,9 +193,9 @@ def stable_inputs(psi: pl.DataFrame | None, program: Program) -> list[Gate]:
 def no_worse_slice(rows: pl.DataFrame, program: Program) -> list[Gate]:
     """In no slice worse than the champion: fails where the log loss difference is above the margin at its lower bound.
 
-    Slices by stage, first week and seen in training; none for an undated program, which knows none of them. The level
-    is corrected for their number (Bonferroni); slices with fewer rows than `promotion.min_slice` are reported, not
-    gated.
+    Slices by stage, first days as a customer and seen in training; none for an undated program, which knows none of
+    them. The level is corrected for their number (Bonferroni); slices with fewer rows than `promotion.min_slice` are
+    reported, not gated.
     """
     slices, margin = _slices(rows, program), program.promotion.slice_margin
     gated = sum(part.height >= program.promotion.min_slice for _, part in slices)
@@ -246,11 +248,12 @@ def _calibration(rows: pl.DataFrame, column: str, program: Program, spread: Coho
 def _slices(rows: pl.DataFrame, program: Program) -> list[tuple[str, pl.DataFrame]]:
     if program.is_table:
         return []
-    first_week = pl.col("age_days") <= program.life_cycle.new_max_age
+    days = program.life_cycle.new_max_age
+    is_new = pl.col("age_days") <= days
     stages: list[str] = rows["stage"].unique().sort().to_list() if program.has_stages else []
     named = [(f"stage {stage}", pl.col("stage") == stage) for stage in stages]
-    early, later = ("first year", "later years") if program.is_quarterly else ("first week", "later weeks")
-    named += [(early, first_week), (later, ~first_week)]
+    early = "first year" if program.is_quarterly else "first week" if days == _WEEK_DAYS else f"first {days} days"
+    named += [(early, is_new), ("later", ~is_new)]
     named += [("in training", pl.col("is_seen")), ("never in training", ~pl.col("is_seen"))]
     found = [(name, rows.filter(condition)) for name, condition in named]
     return [(name, part) for name, part in found if not part.is_empty()]

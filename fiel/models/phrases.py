@@ -12,6 +12,9 @@ from fiel.models.phrase import Form, Phrase
 from fiel.models.phrases_accounts import ACCOUNT_PHRASES
 from fiel.program import Program
 
+_WHOLE_FROM = 10
+"""Amounts from here on (in whole units of value) are told without pence."""
+
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -224,6 +227,19 @@ def _shown(phrase: Phrase, program: Program) -> pl.Expr:
     number = value.cast(pl.Float64)
     if form == "value":
         number = number / program.value.scale
-    digits = 2 if form == "value" else 1
-    rounded = number.round(digits).cast(pl.String).str.strip_suffix(".0")
-    return rounded.fill_null("unknown")
+    rounded = number.round(1).cast(pl.String).str.strip_suffix(".0")
+    if form == "value":
+        pence = number.round(2).cast(pl.String).str.strip_suffix(".0")
+        pence = pence + pl.when(pence.str.contains(r"\.\d$")).then(pl.lit("0")).otherwise(pl.lit(""))
+        rounded = pl.when(number.abs() < _WHOLE_FROM).then(pence).otherwise(_whole(number))
+    return pl.when(number.abs() >= 1_000).then(_whole(number)).otherwise(rounded).fill_null("unknown")
+
+
+def _whole(number: pl.Expr) -> pl.Expr:
+    """A whole number as text, thousands separated, below 10^18."""
+    left = number.round(0).cast(pl.Int64)
+    text = left.abs().cast(pl.String)
+    # One group of three is set apart at a time, from the right.
+    for _ in range(6):
+        text = text.str.replace(r"^(\d+)(\d{3})(,|$)", "${1},${2}${3}")
+    return pl.when(left < 0).then(pl.lit("-")).otherwise(pl.lit("")) + text

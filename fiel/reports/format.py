@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import date
 
 from fiel.program import Value
@@ -71,13 +72,56 @@ def ratio(number: float | None) -> str:
     return _minus("0" if text in ("-0", "") else text)
 
 
-def percent(share: float | None) -> str:
-    """A share of one as a percentage with at most three significant figures; what is below 0.1 % is said to be so.
+def measure(number: float | None) -> str:
+    """A measure such as AUC or log loss, to three decimals, so that a column of them lines up; whole from 100 on.
 
-    >>> percent(0.1238), percent(1), percent(0.00034), percent(0)
-    ('12.4 %', '100 %', '< 0.1 %', '0 %')
+    >>> measure(0.7439), measure(0.66), measure(-0.00177), measure(3280.4)
+    ('0.744', '0.660', '−0.002', '3,280')
     """
-    return f"< {ratio(100 * LEAST_SHARE)} %" if is_least(share) else exact_percent(share)
+    if number is None or _missing(number) or abs(number) >= 10:
+        return ratio(number)
+    text = f"{number:.3f}"
+    return _minus(text.lstrip("-") if float(text) == 0 else text)
+
+
+def signed_measure(number: float | None) -> str:
+    """A difference of measures, with its sign.
+
+    >>> signed_measure(0.00773), signed_measure(-0.0002)
+    ('+0.008', '−0.000')
+    """
+    return signed(measure(number), number)
+
+
+def percent(share: float | None) -> str:
+    """A share of one as a percentage, to a tenth of a per cent; what is within a tenth of 0 or 1 is said to be so.
+
+    Whole percentages (settings, mostly) have no tenth.
+
+    >>> percent(0.1238), percent(0.6403), percent(0.3), percent(1), percent(0)
+    ('12.4 %', '64.0 %', '30 %', '100 %', '0 %')
+    >>> percent(0.00034), percent(0.99966)
+    ('< 0.1 %', '> 99.9 %')
+    """
+    if _missing(share):
+        return MISSING
+    assert share is not None
+    if is_least(share):
+        return f"< {100 * LEAST_SHARE:.1f} %"
+    if 1 - LEAST_SHARE < share < 1:
+        return f"> {100 * (1 - LEAST_SHARE):.1f} %"
+    return f"{_tenths(100 * share)} %"
+
+
+def _tenths(number: float) -> str:
+    """A number to a tenth; whole ones without it.
+
+    >>> _tenths(64.03), _tenths(30.000000000000004), _tenths(-0.02)
+    ('64.0', '30', '0.0')
+    """
+    is_whole = abs(number - round(number)) < 1e-9
+    text = f"{number:.0f}" if is_whole else f"{number:.1f}"
+    return _minus(text.lstrip("-") if float(text) == 0 else text)
 
 
 def exact_percent(share: float | None) -> str:
@@ -92,6 +136,11 @@ def exact_percent(share: float | None) -> str:
 def is_least(share: float | None) -> bool:
     """Whether a share is above 0 and too small for `percent` to give its digits."""
     return share is not None and 0 < share < LEAST_SHARE
+
+
+def is_coarse(share: float | None) -> bool:
+    """Whether `percent` keeps fewer than two figures of a share: its exact value is worth a hover."""
+    return share is not None and (0 < share < 10 * LEAST_SHARE or 1 - LEAST_SHARE < share < 1)
 
 
 def signed(text: str, number: float | None) -> str:
@@ -117,19 +166,25 @@ def signed_ratio(number: float | None) -> str:
 
 
 def signed_percent(share: float | None) -> str:
-    """A difference of shares in percentage points or a relative change, with its sign."""
-    return signed(exact_percent(share), share)
+    """A relative change or a difference of shares, as a percentage with its sign, to a tenth of a per cent.
+
+    >>> signed_percent(0.0665), signed_percent(-0.011), signed_percent(0.00021)
+    ('+6.7 %', '−1.1 %', '+0.0 %')
+    """
+    return MISSING if _missing(share) else f"{signed(_tenths(100 * abs(share or 0.0)), share)} %"
 
 
 def signed_points(share: float | None) -> str:
-    """A difference of shares of one in percentage points, to a hundredth of a point.
+    """A difference of shares of one in percentage points, to a tenth of a point; to a hundredth where that is all.
 
-    >>> signed_points(0.0479), signed_points(-0.000572), signed_points(0.0000669)
-    ('+4.79 percentage points', '−0.06 percentage points', '+0.01 percentage points')
+    >>> signed_points(0.0479), signed_points(0.05), signed_points(-0.000572), signed_points(0.0000669)
+    ('+4.8 percentage points', '+5 percentage points', '−0.06 percentage points', '+0.01 percentage points')
     """
     if _missing(share):
         return MISSING
-    return f"{signed_ratio(round(100 * (share or 0.0), 2))} percentage points"
+    points = 100 * (share or 0.0)
+    shown = _tenths(abs(points)) if abs(points) >= 100 * LEAST_SHARE else ratio(round(abs(points), 2))
+    return f"{signed(shown, points if float(shown) else 0.0)} percentage points"
 
 
 def is_currency(unit: str) -> bool:
@@ -138,25 +193,25 @@ def is_currency(unit: str) -> bool:
 
 
 def interval(low: float | None, high: float | None, of: str = "ratio") -> str:
-    """An interval, as `0.84 to 0.88`; `of` is ratio, percent or whole."""
+    """An interval, as `0.84 to 0.88`; `of` is ratio, measure, percent or whole."""
     if _missing(low) or _missing(high):
         return MISSING
-    show = {"ratio": ratio, "percent": percent, "whole": whole}[of]
+    show = {"ratio": ratio, "measure": measure, "percent": percent, "whole": whole}[of]
     return f"{show(low)} to {show(high)}"
 
 
 def with_interval(number: float | None, low: float | None, high: float | None, of: str = "ratio") -> str:
     """A value and its interval, as `0.86 (0.84 to 0.88)`; without an interval the value alone."""
-    show = {"ratio": ratio, "percent": percent, "whole": whole}[of]
+    show = {"ratio": ratio, "measure": measure, "percent": percent, "whole": whole}[of]
     between = interval(low, high, of)
     return show(number) if between == MISSING else f"{show(number)} ({between})"
 
 
 def difference(number: float | None, low: float | None, high: float | None) -> str:
-    """A difference with its sign and its interval, as `+0.012 (+0.003 to +0.021)`."""
+    """A difference of measures with its sign and its interval, as `+0.012 (+0.003 to +0.021)`."""
     if _missing(low) or _missing(high):
-        return signed_ratio(number)
-    return f"{signed_ratio(number)} ({signed_ratio(low)} to {signed_ratio(high)})"
+        return signed_measure(number)
+    return f"{signed_measure(number)} ({signed_measure(low)} to {signed_measure(high)})"
 
 
 def value(amount: float | None, unit: Value) -> str:
@@ -220,6 +275,15 @@ def day_in_words(when: date) -> str:
 def words(code: str | None) -> str:
     """A code such as `not_in_population` as words."""
     return MISSING if not code else code.replace("_", " ")
+
+
+def typeset(text: str) -> str:
+    """A sentence made elsewhere, with real minus signs before its numbers (dates and hyphens stay).
+
+    >>> typeset("log loss -0.047 (-0.056 to -0.037) on 2011-09-01, out-of-time")
+    'log loss −0.047 (−0.056 to −0.037) on 2011-09-01, out-of-time'
+    """
+    return re.sub(r"(?<![\w-])-(?=[\d.])", MINUS, text)
 
 
 def listed(parts: list[str]) -> str:

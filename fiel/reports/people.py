@@ -27,6 +27,14 @@ def ranking(scores: Frame, at_most: int | None = None) -> pl.DataFrame:
     return (ranked if at_most is None else ranked.head(at_most)).collect()
 
 
+def with_segment(listed: pl.DataFrame, snapshot: pl.DataFrame) -> pl.DataFrame:
+    """`listed` (customer_id, …) with each customer's named segment as `segment`, where the snapshot has segments."""
+    if "rfm_segment" not in snapshot.columns or listed.is_empty():
+        return listed
+    named = snapshot.select("customer_id", segment=pl.col("rfm_segment").cast(pl.String))
+    return listed.join(named, on="customer_id", how="left", maintain_order="left")
+
+
 def dropping_soon(frame: Frame, as_of: date, days: int = 7) -> pl.DataFrame:
     """Customers who fall into a stage of absence within `days` days unless they visit; the soonest first.
 

@@ -21,6 +21,10 @@ CURVE_POINTS = 100
 """Points of the concentration curve."""
 
 
+_WHOLE = pl.col("value_at_stake").round()
+"""In whole smallest units, as the plan counts it: such floats add up to the same sum in any order."""
+
+
 @dataclass(frozen=True)
 class Stake:
     """Who holds the value at stake.
@@ -69,7 +73,7 @@ class Disagreement:
 def stake(scores: pl.DataFrame, snapshot: pl.DataFrame, plan: pl.DataFrame | None) -> Stake:
     """Who holds the value at stake of `scores`; segments come from `snapshot` where it has them."""
     held = scores.filter(pl.col("value_at_stake").is_not_null()).select(
-        "customer_id", "stage", "prob", "value_at_stake", "reason_1"
+        "customer_id", "stage", "prob", _WHOLE, "reason_1"
     )
     more = [name for name in ("rfm_segment", "days_since_last", "purchase_alive_prob") if name in snapshot.columns]
     held = held.join(snapshot.select("customer_id", *more), on="customer_id", how="left", maintain_order="left")
@@ -122,7 +126,7 @@ def _covered(plan: pl.DataFrame | None, total: float) -> pl.DataFrame:
     return (
         plan.filter(pl.col("value_at_stake").is_not_null())
         .group_by("decision")
-        .agg(customers=pl.len().cast(pl.Int64), value_at_stake=pl.col("value_at_stake").sum())
+        .agg(customers=pl.len().cast(pl.Int64), value_at_stake=_WHOLE.sum())
         .with_columns(share=pl.col("value_at_stake") / (total or 1.0))
         .sort(pl.col("decision").cast(order))
         .select(list(schema))
@@ -131,6 +135,7 @@ def _covered(plan: pl.DataFrame | None, total: float) -> pl.DataFrame:
 
 def disagreement(found: pl.DataFrame, scores: pl.DataFrame, snapshot: pl.DataFrame) -> Disagreement:
     """Patterns of out_disagreements rows `found`, with the customers and the money at stake in each."""
+    found = found.with_columns(_WHOLE)
     alive = (
         snapshot["purchase_alive_prob"]
         if "purchase_alive_prob" in snapshot.columns

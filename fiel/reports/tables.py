@@ -32,7 +32,7 @@ class Column:
 class Table:
     """A table ready to be shown: columns, rows of text, and a note (what is left out, and where it is).
 
-    `exact` has what a cell (row, column) shows on hover: shares that are too small to be given in digits.
+    `exact` has what a cell (row, column) shows on hover: shares that are too near to 0 or 1 for the digits given.
     """
 
     columns: tuple[Column, ...]
@@ -86,7 +86,7 @@ def table(frame: pl.DataFrame, columns: Sequence[Column] | None = None, note: st
         for at, item in enumerate(chosen)
         if item.show is fmt.percent
         for place, value in enumerate(shown[item.name])
-        if fmt.is_least(value)
+        if fmt.is_coarse(value)
     }
     return Table(chosen, rows, " ".join(part for part in (left_out, note) if part), exact)
 

@@ -1,8 +1,8 @@
 """Any event table, mapped by a program file alone: CSV, Parquet or SQLite, one file or several.
 
 Rules of this format (docs/bring-your-own-data.md tells them to users):
-- rows with the same event id and customer are lines of one event: its time is the earliest of them, its value the sum;
-  without an event column each row is an event, named by customer, time and its number among equal ones;
+- rows with the same event id, customer and day are lines of one event: its time is the earliest of them, its value
+  the sum; without an event column each row is an event, named by customer, time and its number among equal ones;
 - value x quantity is multiplied as decimals and rounded half to even to the program's smallest unit, row by row;
 - a product's name and category are those of the earliest row that has them.
 """
@@ -17,6 +17,7 @@ import polars as pl
 
 from fiel.errors import ProgramError, SourceError
 from fiel.program import EventColumns, Program
+from fiel.sources.event_ids import event_ids
 from fiel.sources.files import by_patterns
 from fiel.sources.landing import PARSED
 from fiel.sources.profile import add_profile
@@ -160,7 +161,7 @@ def _amounts(columns: EventColumns, program: Program) -> list[pl.Expr]:
 
 
 def _events_and_lines(rows: pl.DataFrame, columns: EventColumns, program: Program) -> dict[str, pl.DataFrame]:
-    rows = rows.with_columns(_event_id(columns).alias("event_id"), _product_id(columns).alias("product_id"))
+    rows = rows.with_columns(_event_id(rows, columns, program), _product_id(columns).alias("product_id"))
     rows = rows.with_columns(
         pl.int_range(1, pl.len() + 1).over("event_id").cast(pl.String).alias("line_id"),
         pl.col("origin").replace(program.source.origins).alias("origin"),
@@ -186,14 +187,13 @@ def _events_and_lines(rows: pl.DataFrame, columns: EventColumns, program: Progra
     }
 
 
-def _event_id(columns: EventColumns) -> pl.Expr:
-    """The source's event id, with the customer where several share it; else customer, time and a number."""
-    if columns.event is None:
-        number = pl.int_range(1, pl.len() + 1).over("customer_id", "occurred_at")
-        moment = pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.f")
-        return pl.format("{}@{}#{}", "customer_id", moment, number)
-    shared = pl.col("customer_id").n_unique().over("event") > 1
-    return pl.when(shared).then(pl.format("{}/{}", "event", "customer_id")).otherwise("event")
+def _event_id(rows: pl.DataFrame, columns: EventColumns, program: Program) -> pl.Expr | pl.Series:
+    """The source's event id, told apart by day and customer where they share it; else customer, time and a number."""
+    if columns.event is not None:
+        return event_ids(rows, "event", program.day_time_zone)
+    number = pl.int_range(1, pl.len() + 1).over("customer_id", "occurred_at")
+    moment = pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.f")
+    return pl.format("{}@{}#{}", "customer_id", moment, number).alias("event_id")
 
 
 def _product_id(columns: EventColumns) -> pl.Expr:

@@ -61,8 +61,9 @@ UNKNOWN_ORIGIN = "unknown"
 class Landing:
     """The core tables of one source version, not written yet, with what was counted on the way.
 
-    `tables` holds every name of CORE_TABLES. `counts` are rows: read, kept, rejected, set aside, changed. A core table
-    that is larger than memory is empty in `tables` and stands in `files`: Parquet parts in the order of its key.
+    `tables` holds every name of CORE_TABLES; `first_day` is the first with an event of a customer's own. `counts` are
+    rows: read, kept, rejected, set aside, changed. A core table that is larger than memory is empty in `tables` and
+    stands in `files`: Parquet parts in the order of its key.
     """
 
     tables: dict[str, pl.DataFrame]
@@ -96,7 +97,8 @@ def land_core(
     """The core tables made of the parsed source tables, compared with the `previous` core.
 
     Tables that a format lacks are empty; core tables that it fills itself (under their names in `parsed`) are taken as
-    they are, if they keep their schema. SourceError: no event at all. RejectShareError: too many rejected rows.
+    they are, if they keep their schema. SourceError: no event at all, or none of a customer's own. RejectShareError:
+    too many rejected rows.
     """
     own = {name: frame for name, frame in parsed.items() if name in CORE_TABLES}
     parsed = {
@@ -109,7 +111,7 @@ def land_core(
             f"source {version.version}: no event is left to work with ({sum(sieve.read.values()):,} rows read): check "
             "that the transaction table has rows, and the column names in the program file"
         )
-    first_day, last_day = events.select(pl.col("day").min().alias("first"), pl.col("day").max().alias("last")).row(0)
+    last_day = events.select(pl.col("day").max()).item()
     known_through = last_day if program.source.last_day_complete else last_day - timedelta(days=1)
     if "core_accounts" in own:  # a quarter is known as a whole, also one in which nothing happened
         known_through = own["core_accounts"].select(pl.col("day").max()).item() or known_through
@@ -119,6 +121,7 @@ def land_core(
     operator = operator_events(events, lines, program).append(parsed["operator_events"].get_column("event_id"))
     events = events.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
     lines = lines.with_columns(pl.col("event_id").is_in(operator.implode()).alias("is_operator"))
+    first_day = _first_active_day(events, version)
     customers = _all_customers(parsed["customers"], events, sieve)
     comparison = compare(
         version.version, customers, events, lines, parsed["products"], previous, compare_values=same_rules
@@ -143,6 +146,17 @@ def land_core(
     tables |= {name: pl.DataFrame(schema=TABLES[name].declared) for name in CORE_TABLES if name not in tables}
     assert set(tables) == set(CORE_TABLES)
     return Landing(tables, known_through, first_day, _counts(sieve, tables, comparison), sieve.warnings)
+
+
+def _first_active_day(events: pl.DataFrame, version: SourceVersion) -> date:
+    """The first day with an event of a customer's own; SourceError where every event is the operator's."""
+    found = events.filter(~pl.col("is_operator")).select(pl.col("day").min()).item()
+    if not isinstance(found, date):
+        raise SourceError(
+            f"source {version.version}: none of {events.height:,} events is a customer's own: all are cancellations, "
+            "or what the program file lists under operator_events; check that the purchases are there too"
+        )
+    return found
 
 
 def dated_events(parsed: pl.DataFrame, program: Program) -> pl.DataFrame:

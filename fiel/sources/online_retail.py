@@ -1,8 +1,9 @@
 """Online Retail and Online Retail II (UCI): a purchase log with cancellations, files to parsed tables.
 
-An invoice is an event, its rows are lines. A purchase is worth the sum of its kept lines. A cancellation (`C...`) is an
-event below zero that the operator's books cause: it counts in balances, never as activity. What it takes back is in
-`returns`, dated by the cancellation (docs/decisions/009-returns.md). Which rows are kept: `online_retail_rules.py`.
+An invoice is an event (one for each day and customer, should it have several), its rows are lines. A purchase is worth
+the sum of its kept lines. A cancellation (`C...`) is an event below zero that the operator's books cause: it counts in
+balances, never as activity. What it takes back is in `returns`, dated by the cancellation
+(docs/decisions/009-returns.md). Which rows are kept: `online_retail_rules.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import polars as pl
 
 from fiel.program import Program
 from fiel.sources import cancellations
+from fiel.sources.event_ids import event_ids
 from fiel.sources.intake import purchase_intake
 from fiel.sources.landing import PARSED
 from fiel.sources.online_retail_rules import RULE, is_on, kept, marked
@@ -50,11 +52,9 @@ def read(program: Program, folders: dict[str, Path], sieve: Sieve, now: datetime
 
 
 def _lines(rows: pl.DataFrame, program: Program) -> pl.DataFrame:
-    """Kept rows as numbered lines of their events; an invoice that several customers share is an event for each."""
-    shared = pl.col("customer_id").n_unique().over("invoice") > 1
-    event = pl.when(shared).then(pl.format("{}/{}", "invoice", "customer_id")).otherwise("invoice")
+    """Kept rows as numbered lines of their events: an invoice, of one day and one customer."""
     scale = pl.lit(program.value.scale).cast(DECIMAL)
-    return rows.with_row_index("_order").with_columns(event.alias("event_id")).with_columns(
+    return rows.with_row_index("_order").with_columns(event_ids(rows, "invoice", program.day_time_zone)).with_columns(
         pl.int_range(1, pl.len() + 1).over("event_id").cast(pl.String).alias("line_id"),
         pl.col("occurred_at").min().over("event_id"),
         pl.col("origin").replace(program.source.origins),

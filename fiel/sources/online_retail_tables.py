@@ -19,7 +19,7 @@ from fiel.program import Program
 from fiel.sources.dates import instants_of
 from fiel.sources.files import Wanted
 from fiel.sources.profile import add_profile
-from fiel.sources.reading import EXTRA, PARQUET_ENDINGS, ROW, RawTable, read_csv, read_parquet
+from fiel.sources.reading import EXTRA, PARQUET_ENDINGS, ROW, RawTable, check_flat, read_csv, read_parquet
 from fiel.sources.rules import LARGEST, Rule, Sieve, missing, time_rules, too_many_fields, unparsed, whole
 from fiel.sources.values import DECIMAL, as_text, decimal, identifier, rounded
 from fiel.sources.xlsx import XLSX_ENDINGS, read_xlsx
@@ -192,6 +192,7 @@ def _in_our_words(table: RawTable) -> RawTable:
             f"{', '.join(' or '.join(spellings) for spellings in COLUMNS.values())}; another layout reads with format "
             "event_table"
         )
+    check_flat(table.rows.select(name for names in found.values() for name in names), table.name)
     extra = pl.col(EXTRA) if EXTRA in table.rows.columns else pl.lit(None, pl.String).alias(EXTRA)
     rows = table.rows.select(ROW, *(pl.col(names[0]).alias(ours) for ours, names in found.items()), extra)
     return replace(table, rows=rows)

@@ -151,8 +151,18 @@ def pick_columns(table: RawTable, wanted: Mapping[str, Sequence[str]], optional:
         raise SourceError(
             f"{table.name}: column {', '.join(missing)} is missing; there are: {', '.join(table.columns)[:400]}{hint}"
         )
+    check_flat(table.rows.select(picked), table.name)
     extra = [pl.col(EXTRA)] if EXTRA in table.rows.columns else [pl.lit(None, pl.String).alias(EXTRA)]
     return table.rows.select(picked + extra)
+
+
+def check_flat(rows: pl.DataFrame, where: str) -> None:
+    """SourceError where a column holds lists or records: their text would pass for a value."""
+    nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
+    if nested:
+        raise SourceError(
+            f"{where}: column {', '.join(nested)} holds lists or records, not single values: write one value a row"
+        )
 
 
 # ----------------------------------------------------------------------------------------------------------- inside

@@ -285,7 +285,7 @@ class Versions(dy.Schema):
     source_version = text("Version, for example loyalty-system=12;education-platform=7.", "never")
     fingerprint = text("Digest of version, program rules and code version that made the core tables.", "never")
     known_through = date("Last complete day.", "never")
-    first_day = date("Day of the first event.", "never")
+    first_day = date("Day of the first event of a customer's own (no operator event).", "never")
     table_versions = text("JSON: core table to Delta version.", "never")
     counts = text("JSON: rows read, kept, rejected, restated, merged, vanished …", "never")
     warnings = text("JSON: list of warnings.", "never")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import shutil
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import kagglesdk.kaggle_env as kaggle_environment
+import polars as pl
 
 from fiel.sources import kaggle
 from tests.actions.messages.openai_server import openai_server
@@ -84,6 +86,13 @@ def holds(name: str, content: bytes) -> Spoil:
         path.write_bytes(content)
 
     return spoil
+
+
+def parquet(columns: dict[str, list[Any]]) -> bytes:
+    """A Parquet file of these columns."""
+    content = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(content)
+    return content.getvalue()
 
 
 def cut(name: str, size: int) -> Spoil:

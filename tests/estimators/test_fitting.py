@@ -117,6 +117,20 @@ def test_with_differences_in_drop_out_the_model_is_identified_and_suggests_nothi
     assert fitted.log_likelihood_ > pooled.log_likelihood_ + 2
 
 
+def test_one_drop_out_for_all_is_not_identified_where_nobody_was_looked_at_after_the_last_purchase() -> None:
+    came_back = np.array([0.0] * 1_000 + [1.0])
+    fitted = PooledBGNBD().fit(came_back, came_back, np.ones(1_001))
+    assert not fitted.is_identified_
+    assert "no curved maximum" in fitted.identification_note_
+    assert "p = " in fitted.identification_note_
+
+
+def test_nobody_dropping_out_is_a_drop_out_that_is_known() -> None:
+    people = lives(5_000, 10, drop_out=0.0)
+    fitted = PooledBGNBD().fit(people.frequency, people.recency, people.T)
+    assert (fitted.p_, fitted.is_identified_) == (0.0, True)
+
+
 def test_a_handful_of_customers_fits_and_says_that_it_knows_nothing() -> None:
     fitted = BGNBD().fit([0, 1, 2], [0, 3, 9], [10, 10, 12])
     assert not fitted.is_identified_

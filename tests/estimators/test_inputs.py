@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from fiel.errors import EstimatorError
 from fiel.estimators import BGNBD, MBGNBD, GammaGamma, PooledBGNBD, lifetime_value
@@ -90,6 +93,25 @@ def test_wrong_parameters_are_refused(model: type, parameters: dict[str, float],
 def test_an_unknown_time_unit_is_refused() -> None:
     with pytest.raises(EstimatorError, match="time_unit is 'months'"):
         BGNBD("months")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("model", [BGNBD("weeks"), MBGNBD(), PooledBGNBD("weeks"), GammaGamma()])
+def test_scikit_learn_copies_a_model_without_what_it_fitted(model: Any) -> None:
+    names = {"p": 0.3} if isinstance(model, PooledBGNBD) else {"a": 0.8, "b": 2.4}
+    own = {"p": 6.0, "q": 4.0, "v": 15.0} if isinstance(model, GammaGamma) else {"r": 0.2, "alpha": 4.4, **names}
+    fitted = type(model).from_parameters(own).set_params(**model.get_params())
+    copied = clone(fitted)
+    assert type(copied) is type(model)
+    assert copied.get_params() == model.get_params()
+    assert fitted.parameters_ == own
+    assert not hasattr(copied, "parameters_")
+
+
+def test_a_parameter_that_a_model_does_not_have_cannot_be_set() -> None:
+    with pytest.raises(EstimatorError, match="BGNBD has no parameter 'unit'; it has time_unit"):
+        BGNBD().set_params(unit="weeks")
+    with pytest.raises(EstimatorError, match="time_unit is 'months'"):
+        BGNBD().set_params(time_unit="months")
 
 
 def test_a_frequency_that_counts_more_than_one_column_of_text_is_refused() -> None:

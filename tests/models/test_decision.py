@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiel.models.calibration import CohortSpread
@@ -331,6 +331,7 @@ class TestEconomics:
         assert "profit" in decision.reason
 
 
+@settings(deadline=None)
 @given(margin=st.floats(0.0, 0.2), seed=st.integers(0, 5), challenger=st.integers(1, 4))
 def test_a_wider_margin_never_turns_a_promotion_into_a_refusal(margin: float, seed: int, challenger: int) -> None:
     found = evidence(challenger, 2, customers=60, seed=seed)

@@ -45,6 +45,8 @@ def model_on(frame: pl.DataFrame, features: tuple[str, ...]) -> LoadedModel:
         ("gap_days", None, False, "having one active day only lowers it"),
         ("gap_days", 9, False, "a 9-day gap before the last active day lowers it"),
         ("value_earned_d7", 250, True, "having earned 250 points in the last 7 days raises it"),
+        ("value_earned_life", 12_345, True, "having earned 12,345 points since joining raises it"),
+        ("transactions_life", 1_204, True, "1,204 events since joining raise it"),
         ("recency_days", 14, False, "14 days since the last active day lower it"),
         ("product_share_lista_de_presenca", 0.5, True, "50 % of the products being Lista de presença raises it"),
         ("course_share_sql_2025", None, False, "the course sql 2025 not being known yet lowers it"),
@@ -57,10 +59,23 @@ def test_a_value_becomes_a_sentence(column: str, value: object, raises: bool, se
     assert sentences(column, pl.Series([value]), pl.Series([raises]), PROGRAM).to_list() == [sentence]
 
 
-def test_values_are_shown_in_the_programs_unit() -> None:
+@pytest.mark.parametrize(
+    ("pence", "shown"),
+    [
+        (0, "0"),
+        (5, "0.05"),
+        (590, "5.90"),
+        (600, "6"),
+        (12_345, "123"),
+        (385_090, "3,851"),
+        (123_456_789, "1,234,568"),
+        (-28_001_200, "-280,012"),
+    ],
+)
+def test_amounts_are_shown_in_the_programs_unit_as_people_write_them(pence: int, shown: str) -> None:
     cents = Program.model_validate({**PROGRAM.model_dump(), "value": {"unit": "GBP", "scale": 100}})
-    found = sentences("value_earned_d28", pl.Series([12_345]), pl.Series([True]), cents)
-    assert found.to_list() == ["having bought for 123.45 GBP in the last 28 days raises it"]
+    found = sentences("value_earned_d28", pl.Series([pence]), pl.Series([True]), cents)
+    assert found.to_list() == [f"having bought for {shown} GBP in the last 28 days raises it"]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_the_models_stand_side_by_side_with_their_measures_and_differences(shop:
     rows = {row["model"]: row for row in rows_of(shown(model(shop).blocks, "The models side by side"))}
     assert list(rows) == ["champion before", "challenger", "stage rule", "purchase model"]
     purchase = rows["purchase model"]
-    assert (purchase["auc"], purchase["log_loss"], purchase["brier"]) == ("0.79 (0.76 to 0.82)", "0.61", "0.2")
+    assert (purchase["auc"], purchase["log_loss"], purchase["brier"]) == ("0.790 (0.760 to 0.820)", "0.610", "0.200")
     assert purchase["auc_difference"].startswith("+0.03")
     assert rows["challenger"]["auc_difference"] == "–"
 
@@ -247,3 +247,38 @@ def test_where_none_has_matured_the_page_says_when_the_first_does() -> None:
     data = make_report(120, program=make_program(more_targets=(SOON,)))
     said = [block.text for block in model(data).blocks if isinstance(block, Words)]
     assert "No score of a further target has matured yet: the first is known 30 days after its date." in said
+
+
+def test_a_slice_that_is_worse_than_chance_stays_in_the_drawing() -> None:
+    card = card_of_three()
+    worse = card.slices.with_columns(auc=pl.when(pl.int_range(pl.len()) == 0).then(0.17).otherwise("auc"))
+    domains = [
+        layer["encoding"]["x"]["scale"]["domain"]
+        for layer in theme.bare_spec(charts.slices(worse, ABOUT, 0.8))["layer"]
+        if "scale" in layer["encoding"].get("x", {})
+    ]
+    assert domains
+    assert all(low <= 0.17 for low, _ in domains)
+
+
+@pytest.mark.parametrize(
+    ("rule", "purchase", "ours", "is_below"),
+    [
+        (0.67, 0.74, 0.75, True),  # free below: the stage rule is far away
+        (0.72, 0.74, 0.75, False),  # the stage rule's name would be in the way
+        (0.60, 0.76, 0.75, False),  # the classifier's line is below
+    ],
+)
+def test_the_purchase_models_name_stands_on_the_free_side_of_its_line(
+    rule: float, purchase: float, ours: float, is_below: bool
+) -> None:
+    card = card_of_three()
+    level = {"stage_rule": rule, "purchase_model": purchase}
+    cohorts = card.cohort_metrics.with_columns(auc=pl.col("model").replace_strict(level, default=ours).cast(pl.Float64))
+    named = {
+        layer["encoding"]["text"]["value"]: layer["mark"]["dy"]
+        for layer in theme.bare_spec(charts.auc_by_cohort(cohorts, ABOUT))["layer"]
+        if layer["mark"]["type"] == "text"
+    }
+    assert named["stage rule"] > 0
+    assert (named["purchase model"] > 0) is is_below

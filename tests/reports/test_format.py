@@ -27,11 +27,31 @@ from fiel.reports import format as fmt
         (fmt.ratio(float("nan")), "–"),
         (fmt.percent(0.1238), "12.4 %"),
         (fmt.percent(None), "–"),
+        (fmt.percent(0.6403), "64.0 %"),
+        (fmt.percent(0.3), "30 %"),
+        (fmt.percent(0.00969), "1.0 %"),
+        (fmt.percent(0.001), "0.1 %"),
+        (fmt.percent(0.00099), "< 0.1 %"),
+        (fmt.percent(0.9991), "> 99.9 %"),
+        (fmt.percent(0.9989), "99.9 %"),
+        (fmt.percent(-0.2561), "−25.6 %"),
+        (fmt.percent(-0.0004), "0.0 %"),
+        (fmt.measure(0.66), "0.660"),
+        (fmt.measure(-0.0001), "0.000"),
+        (fmt.measure(3280.4), "3,280"),
+        (fmt.measure(None), "–"),
+        (fmt.signed_measure(0.0002), "+0.000"),
+        (fmt.signed_points(-0.122), "−12.2 percentage points"),
+        (fmt.signed_points(0.0), "0 percentage points"),
+        (fmt.signed_points(None), "–"),
+        (fmt.signed_percent(None), "–"),
+        (fmt.typeset("by -0.1, on 2011-09-01, a 9-day gap"), "by −0.1, on 2011-09-01, a 9-day gap"),
         (fmt.signed_whole(12), "+12"),
         (fmt.signed_whole(-12), "−12"),
         (fmt.signed_whole(0), "0"),
         (fmt.signed_whole(None), "–"),
         (fmt.signed_percent(-0.011), "−1.1 %"),
+        (fmt.signed_percent(0.0665), "+6.7 %"),
         (fmt.interval(0.845, 0.884), "0.845 to 0.884"),
         (fmt.with_interval(58.2, 47.1, 69.4, "whole"), "58 (47 to 69)"),
         (fmt.with_interval(0.48, None, None), "0.48"),
@@ -59,3 +79,21 @@ def test_a_ratio_keeps_its_value_to_three_significant_figures(number: float) -> 
     assert abs(read - number) <= max(0.5 if abs(number) >= 99.95 else 0.0, 0.005001 * abs(number))
     if abs(number) < 99.95:
         assert len(fmt.ratio(number).replace("−", "").replace(".", "").lstrip("0")) <= 3
+
+
+@given(st.floats(min_value=0, max_value=1))
+def test_a_percentage_is_right_to_a_tenth_or_says_on_which_side_it_is(share: float) -> None:
+    text = fmt.percent(share).removesuffix(" %")
+    if text.startswith("<"):
+        assert 0 < share < float(text[2:]) / 100
+    elif text.startswith(">"):
+        assert float(text[2:]) / 100 < share < 1
+    else:
+        assert abs(float(text) - 100 * share) <= 0.05 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("share", "is_coarse"), [(0.0, False), (0.004, True), (0.01, False), (0.5, False), (0.9995, True), (1.0, False)]
+)
+def test_a_share_with_less_than_two_figures_has_its_exact_value_at_hand(share: float, is_coarse: bool) -> None:
+    assert fmt.is_coarse(share) is is_coarse

@@ -15,6 +15,7 @@ from fiel.reports import cards
 from fiel.reports.cards import SourceCard
 from fiel.reports.data import ReportData
 from fiel.reports.page import render_report, unbroken
+from fiel.reports.sections.now import leaving
 from fiel.reports.sections.wording import stage_meanings
 from tests.reports.conftest import AS_OF, FIRST_DAY, make_card, make_program, make_report, make_shop, make_shop_report
 
@@ -304,6 +305,31 @@ class TestAShop:
         assert "chance to buy again" in page.text
         assert "not to buy again before 30 May 2025" in page.text
         assert "chance to be active" not in page.text
+
+    @pytest.mark.parametrize(
+        ("reason", "is_said"), [("3 active days lower it", True), ("the stage is fiel: 53% of such customers", False)]
+    )
+    def test_says_what_the_reasons_speak_of_where_they_speak_of_it(
+        self, shop: ReportData, reason: str, is_said: bool
+    ) -> None:
+        told = replace(shop, leaving=shop.leaving.with_columns(reason_1=pl.lit(reason)))
+        assert ("“It” in the reasons is the chance to buy again." in str(leaving(told).blocks)) is is_said
+
+    def test_lists_customers_with_their_segment(self, html: str) -> None:
+        for title in ("the most likely not to buy again", "Ranking by score"):
+            (block,) = re.findall(rf"<table>\s*<caption[^>]*>[^<]*{title}.*?</table>", html, re.DOTALL)
+            assert ">segment</th>" in block
+            assert ">value cluster</th>" not in block
+
+    def test_says_how_well_the_model_tells_what_it_was_fitted_on(self, shop: ReportData, page: Page) -> None:
+        assert shop.purchases is not None
+        assert shop.purchases.models is not None
+        used = shop.purchases.models.used
+        assert used is not None
+        weeks = shop.purchases.models.hold_out.filter(pl.col("kind") == "period", pl.col("model") == used.name)
+        before = weeks.filter(pl.col("bucket") < pl.col("calibrated_until").dt.to_string("%Y-%m-%d"))
+        came, expected = (before[name].sum() for name in ("actual", "expected"))
+        assert f"{used.title} accounts for {expected:,.0f} of {came:,.0f} (" in page.text
 
     def test_says_which_model_is_used_and_which_is_not_identified(self, page: Page) -> None:
         assert "These data do not identify the drop-out part of" in page.text

@@ -20,6 +20,13 @@ def scores(rows: list[tuple[str, str, str | None, int | None, float | None, floa
     ).drop("days")
 
 
+def test_the_named_segment_stands_beside_a_listed_customer_where_there_is_one() -> None:
+    listed = pl.DataFrame({"customer_id": ["b", "a"], "prob": [0.9, 0.1]})
+    snapshot = pl.DataFrame({"customer_id": ["a", "b", "c"], "rfm_segment": ["lost", "champions", "new"]})
+    assert people.with_segment(listed, snapshot)["segment"].to_list() == ["champions", "lost"]
+    assert people.with_segment(listed, snapshot.drop("rfm_segment")).equals(listed)
+
+
 class TestRanking:
     frame = scores(
         [

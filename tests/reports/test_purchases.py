@@ -184,6 +184,22 @@ class TestStake:
         assert found.top["customer_id"].to_list()[0] == "0"
         assert found.covered.is_empty()
 
+    def test_money_is_counted_in_whole_smallest_units_as_the_plan_counts_it(self) -> None:
+        scores = pl.DataFrame(
+            {
+                "customer_id": ["a", "b", "c"],
+                "stage": ["fiel"] * 3,
+                "prob": [0.5] * 3,
+                "value_at_stake": [10.4, 20.4, 30.4],
+                "reason_1": [None] * 3,
+            }
+        )
+        planned = scores.select("customer_id", "value_at_stake", decision=pl.lit("grant"))
+        found = stake(scores, scores.select("customer_id"), planned)
+        assert found.total == 60.0
+        assert found.by_stage["value_at_stake"].to_list() == [60.0]
+        assert found.covered["value_at_stake"].to_list() == [60.0]
+
     def test_disagreements_are_those_of_their_table(self, view: PurchaseView) -> None:
         assert view.disagreement is not None
         assert view.disagreement.patterns["customers"].sum() == view.disagreement.customers > 0

@@ -197,9 +197,17 @@ def test_a_product_has_the_name_of_its_earliest_row(place: Place) -> None:
 
 
 def test_an_id_that_two_customers_share_is_two_events(place: Place) -> None:
-    rows = ["7,2026-01-05,r1,1,1,a,,,", "8,2026-01-06,r1,2,1,a,,,"]
+    rows = ["7,2026-01-05,r1,1,1,a,,,", "8,2026-01-05,r1,2,1,a,,,"]
     place.land(csv_file(place, [HEADER, *rows]), program())
     assert [(event, value) for event, _, _, value, _ in events(place)] == [("r1/7", 100), ("r1/8", 200)]
+
+
+def test_an_id_of_several_days_is_an_event_of_each_and_the_first_keeps_it(place: Place) -> None:
+    rows = ["7,2026-01-05,r1,1,1,a,,,", "7,2026-01-09,r1,2,1,a,,,", "8,2026-01-09,r1,4,1,a,,,"]
+    place.land(csv_file(place, [HEADER, *rows]), program())
+    found = [(event, at.date(), value) for event, _, at, value, _ in events(place)]
+    later = date(2026, 1, 9)
+    assert found == [("r1", date(2026, 1, 5), 100), ("r1/2026-01-09/7", later, 200), ("r1/2026-01-09/8", later, 400)]
 
 
 def test_without_an_event_column_each_row_is_an_event_with_a_steady_id(place: Place) -> None:

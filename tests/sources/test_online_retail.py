@@ -159,6 +159,18 @@ def test_an_invoice_that_customers_share_is_an_event_for_each(place: Place) -> N
     ]
 
 
+def test_rows_of_an_invoice_on_a_later_day_are_known_on_that_day(place: Place) -> None:
+    late: list[Row] = [("1", *MUG, 2, at(1), 1.0, 7.0, UK), ("1", *BAG, 1, at(13), 2.0, 7.0, UK)]
+    taken: list[Row] = [("C2", *BAG, -1, at(14), 2.0, 7.0, UK)]
+    place.land(write_parquet(place.folder / "source", [*late, *taken]), program())
+    assert [(event, when.date(), value) for event, _, when, value, *_ in events(place)] == [
+        ("1", at(1).date(), 200),
+        (f"1/{at(13).date()}", at(13).date(), 200),
+        ("C2", at(14).date(), -200),
+    ]
+    assert place.read("core_returns")["purchase_event_id"].to_list() == [f"1/{at(13).date()}"]
+
+
 def test_a_product_is_named_as_it_was_first(place: Place) -> None:
     renamed: list[Row] = [("1", "71053", "CUP", 1, at(20), 1.0, 7.0, UK), *ROWS]
     place.land(write_parquet(place.folder / "source", renamed), program())
@@ -170,6 +182,18 @@ def test_cancellation_days_are_no_active_days(place: Place) -> None:
     days = place.read("core_customer_days").filter(pl.col("customer_id") == "17850")
     assert days.get_column("day").to_list() == [date(2010, 12, 1), date(2010, 12, 15)]
     assert days.get_column("value_earned").to_list() == [1700, 12750]  # whole, whatever was cancelled later
+
+
+def test_cancellations_alone_are_nothing_to_work_with(place: Place) -> None:
+    alone = write_parquet(place.folder / "source", [("C1", *MUG, -1, at(day), 1.0, 7.0, UK) for day in (1, 2)])
+    with pytest.raises(SourceError, match="none of 2 events is a customer's own: all are cancellations"):
+        place.land(alone, program())
+
+
+def test_the_data_begin_with_the_first_purchase_not_with_a_cancellation_of_an_older_one(place: Place) -> None:
+    older: list[Row] = [("C1", *LAMP, -1, at(1), 1.0, 9.0, UK), ("2", *MUG, 1, at(13), 1.0, 7.0, UK)]
+    place.land(write_parquet(place.folder / "source", older), program())
+    assert place.landing.first_day == at(13).date()
 
 
 def test_the_order_of_files_does_not_matter(place: Place) -> None:

@@ -8,20 +8,10 @@ import altair as alt
 import polars as pl
 
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import (
-    About,
-    Chart,
-    as_text,
-    finished,
-    ground,
-    label,
-    layered,
-    text_on_viridis,
-    time_x,
-    tip,
-)
+from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, time_x, tip
+from fiel.reports.charts.heatmap import MONTH_AXIS, heatmap
 from fiel.reports.metrics import ReturnCurve
-from fiel.reports.theme import SEQUENTIAL, light
+from fiel.reports.theme import light
 
 
 def active_customers(daily: pl.DataFrame, about: About, window_days: int = 28) -> Chart:
@@ -96,37 +86,29 @@ def retention_heatmap(retention: pl.DataFrame, about: About) -> Chart:
         .drop("join_month")
     )
     ceiling = max(0.05, float(rows["share"].max() or 0))  # type: ignore[arg-type]
-    base = alt.Chart(rows).encode(
-        alt.X("month:O", title="calendar months after the month of the first active day", axis=alt.Axis(labelAngle=0)),
+    matrix = heatmap(
+        rows,
+        alt.X("month:O", title="calendar months after the month of the first active day", axis=MONTH_AXIS),
         alt.Y("row:O", title=None, sort="ascending", axis=alt.Axis(labelLimit=200)),
-        tooltip=[
+        [
             tip("joined", "joined in"),
             tip("month", "months later", "d"),
             tip("active", "active", ",d"),
             tip("customers", "of", ",d"),
             tip("share", "share", ".1%"),
         ],
-    )
-    cells = base.mark_rect().encode(
-        color=alt.Color(
-            "share:Q",
-            scale=alt.Scale(scheme=SEQUENTIAL, domain=[0, ceiling]),
-            legend=alt.Legend(title="share active", format=".0%", gradientLength=160),
-        )
-    )
-    numbers = base.mark_text(fontSize=12).encode(
-        text="number:Q",
-        color=text_on_viridis("share", ceiling),
+        legend="share active",
+        top=ceiling,
     )
     shown = rows["row"].n_unique()
     first = rows.filter(pl.col("month") == 1)
     mean = int(first["active"].sum()) / max(int(first["customers"].sum()), 1)
     return finished(
-        layered(cells, numbers),
+        matrix,
         "Retention by month of the first active day",
         about.subtitle(
             "% of the customers who joined in a month that were active in a later calendar month",
-            int(retention.filter(pl.col("month") == 0)["customers"].sum()),
+            int(first["customers"].sum()),
         ),
         f"{shown} join months. On average {fmt.percent(mean)} of the customers were active in the month after they "
         "joined.",

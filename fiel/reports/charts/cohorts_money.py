@@ -7,8 +7,8 @@ import polars as pl
 
 from fiel.program import Value
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, finished, layered, text_on_viridis, tip
-from fiel.reports.theme import SEQUENTIAL
+from fiel.reports.charts.base import About, Chart, finished, tip
+from fiel.reports.charts.heatmap import MONTH_AXIS, heatmap
 
 
 def cohort_retention(months: pl.DataFrame, about: About) -> Chart:
@@ -26,7 +26,7 @@ def cohort_retention(months: pl.DataFrame, about: About) -> Chart:
             [tip("buyers", "bought", ",d"), tip("customers", "of", ",d"), tip("measure", "share", ".1%")],
         ),
         "Who buys again, by month of the first purchase",
-        about.subtitle("% of a cohort that bought in a later calendar month", _customers(months)),
+        about.subtitle("% of a cohort that bought in a later calendar month", int(first["customers"].sum())),
         f"{later['cohort_month'].n_unique()} cohorts. On average {fmt.percent(mean)} of the customers bought in the "
         "calendar month after their first purchase.",
         24 * later["cohort_month"].n_unique(),
@@ -76,20 +76,14 @@ def _heatmap(months: pl.DataFrame, legend: str, digits: str, tips: list[alt.Tool
         .drop("cohort_month")
     )
     top = max(float(rows["measure"].max() or 0), 1e-9)  # type: ignore[arg-type]
-    base = alt.Chart(rows).encode(
-        alt.X("month:O", title="calendar months after the month of the first purchase", axis=alt.Axis(labelAngle=0)),
+    return heatmap(
+        rows,
+        alt.X("month:O", title="calendar months after the month of the first purchase", axis=MONTH_AXIS),
         alt.Y("row:O", title=None, sort="ascending", axis=alt.Axis(labelLimit=200)),
-        tooltip=[tip("cohort", "first purchase in"), tip("month", "months later", "d"), *tips],
+        [tip("cohort", "first purchase in"), tip("month", "months later", "d"), *tips],
+        legend=legend,
+        measure="measure",
+        number="shown",
+        top=top,
+        digits=digits,
     )
-    cells = base.mark_rect().encode(
-        color=alt.Color(
-            "measure:Q",
-            scale=alt.Scale(scheme=SEQUENTIAL, domain=[0, top]),
-            legend=alt.Legend(title=legend, format=digits, gradientLength=160, tickCount=3),
-        )
-    )
-    numbers = base.mark_text(fontSize=12).encode(
-        text=alt.Text("shown:Q", format=",.0f"),
-        color=text_on_viridis("measure", top),
-    )
-    return layered(cells, numbers)

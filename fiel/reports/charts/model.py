@@ -5,7 +5,9 @@ The frames are those of `fiel.reports.cards.ModelCard`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -32,7 +34,7 @@ def model_comparison(
     """One metric of champion, challenger and baselines out of time, with intervals; `called` renames them."""
     found = comparison.filter(pl.col("metric") == metric)
     shown = [role for role in ROLE_COLOURS if role != "purchase model" or role in found["model"]]
-    kind, digits = ("whole", ",.0f") if metric == "profit" else ("ratio", ".4f")
+    kind, digits = ("whole", ",.0f") if metric == "profit" else ("measure", ".4f")
     words = [fmt.with_interval(row["value"], row["low"], row["high"], kind) for row in found.to_dicts()]
     rows = found.with_columns(pl.col("value", "low", "high").round(5), words=pl.Series(words, dtype=pl.String))
     name = METRIC_NAMES.get(metric, metric)
@@ -63,7 +65,9 @@ def model_comparison(
     point = base.mark_point(size=110, opacity=1).encode(
         value, color=roles, shape=alt.Shape("model:N", scale=shapes, legend=None)
     )
-    names = label(base.encode(value), "words:N", align="center", dx=0, dy=-14)
+    # With its interval a label is wider than half a phone: it begins at the edge then, above its row.
+    near = label(base.encode(value), "words:N", align="center", dx=0, dy=-14)
+    names = label(base, "words:N", dx=2, dy=-14).encode(x=alt.value(0)) if is_known else near
     layers = [point, names]
     if is_known:
         layers.insert(0, base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), x2="high:Q", color=roles))
@@ -95,11 +99,9 @@ def gains_by_decile(gains: pl.DataFrame, about: About, target: str, split: str =
         ],
     )
     # Ten labels with a unit do not fit on a phone, so they are numbers; the axis carries the per cent.
-    numbers = (
-        base.transform_calculate(percent="100 * datum.target_rate")
-        .mark_text(baseline="bottom", dy=-4, color=light("ink"))
-        .encode(text=alt.Text("percent:Q", format=".0f"))
-    )
+    numbers = base.transform_calculate(percent="100 * datum.target_rate")
+    on_top: dict[str, Any] = {"align": "center", "baseline": "bottom", "dx": 0, "dy": -4}
+    percent = alt.Text("percent:Q", format=".0f")
     baseline = alt.Chart(pl.DataFrame({"rate": [everyone], "words": [f"everyone: {fmt.percent(everyone)}"]}))
     line = baseline.mark_rule(strokeDash=[4, 3], color=light("ink")).encode(y="rate:Q")
     name = label(
@@ -108,7 +110,7 @@ def gains_by_decile(gains: pl.DataFrame, about: About, target: str, split: str =
     half = rows.filter(pl.col("gain_share") >= 0.5).head(1)
     reach = f" The first {half['decile'].item()} deciles hold at least half of them." if half.height else ""
     return finished(
-        layered(base.mark_bar(), numbers, line, name),
+        layered(base.mark_bar(), line, ground(numbers, percent, **on_top), label(numbers, percent, **on_top), name),
         "Gains by decile of the score",
         about.subtitle(f"% {target}, out of time; dashed: everyone", int(part["rows"].sum())),
         f"In the highest decile {fmt.percent(rows['target_rate'].to_list()[0])} were {target}, of everyone "
@@ -234,7 +236,9 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
         tip("target_rate", "target rate", ".1%"),
     ]
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260))
-    value = alt.X("auc:Q", title="AUC (.5 is chance)", scale=alt.Scale(domain=[0.4, 1]), axis=alt.Axis(tickCount=6))
+    lowest = min(0.4, *(math.floor(10 * auc) / 10 for auc in rows["auc"]))  # a small slice may be worse than chance
+    scale = alt.Scale(domain=[lowest, 1])
+    value = alt.X("auc:Q", title="AUC (.5 is chance)", scale=scale, axis=alt.Axis(tickCount=6))
     base = alt.Chart(model).encode(y, tooltip=tips)
     layers = [
         *(
@@ -249,7 +253,7 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
     if overall is not None:
         line = alt.Chart(pl.DataFrame({"auc": [overall]}))
         layers.append(line.mark_rule(strokeDash=[4, 3], color=light("muted")).encode(x="auc:Q"))
-    all_of_them = "" if overall is None else f"; dashed: everyone, {fmt.ratio(overall)}"
+    all_of_them = "" if overall is None else f"; dashed: everyone, {fmt.measure(overall)}"
     ours = "AUC out of time with its interval (blue) and of the stage rule (grey squares)"
     if "purchase_model" in dict(grey):
         ours = "AUC with its interval (blue), stage rule (squares), purchase model (triangles)"
@@ -258,6 +262,6 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
         layered(*layers),
         "AUC by slice",
         about.subtitle(f"{ours}{all_of_them}"),
-        f"The lowest AUC is {fmt.ratio(worst['auc'].item())}, in {worst['name'].item()}." if worst.height else "",
+        f"The lowest AUC is {fmt.measure(worst['auc'].item())}, in {worst['name'].item()}." if worst.height else "",
         28 * len(order),
     )

@@ -18,6 +18,10 @@ KMEANS_TOKENS = ("zumbi", "accent", "warning", "good", "reborn", "bad", "ink")
 _SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "stroke")
 
 
+_STRIP = 0.15
+"""Share of the axis of days from which a strip between two cuts is wide enough for a name."""
+
+
 def _spread(rows: int) -> pl.Series:
     """Small steps to the left and right, the same every time, so that customers of one day do not hide each other."""
     steps = pl.int_range(rows, eager=True) * 0.618034
@@ -109,6 +113,8 @@ def value_scatter(
         .encode(alt.X("x:Q"), alt.Y("y:Q"), x2="x2", y2="y2")
     )
     ceiling = max(top, 1.3 * high)
+    # In a narrow strip two names side by side would lie on each other.
+    below = 0.85 if often - rare > _STRIP * right else 0.5
     regions = pl.DataFrame(
         [
             (0.2, ceiling, "hyper"),
@@ -116,7 +122,7 @@ def value_scatter(
             (0.2, 0.9 * high, "indeciso"),
             (right - 0.2, 0.9 * high, "esforcado"),
             (0.2, 0.85 * middle, "lurker"),
-            (rare + 0.2, 0.85 * middle, "preguicoso"),
+            (rare + 0.2, below * middle, "preguicoso"),
             (right - 0.2, 0.85 * middle, "potencial"),
         ],
         schema=["x", "y", "name"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
@@ -192,15 +192,20 @@ def tracking(hold_out: pl.DataFrame, about: About, *, cumulative: bool) -> Chart
     return finished(
         layered(begin.mark_rule(color=light("muted"), strokeDash=[4, 3]), line),
         f"Tracking: {'repeat purchases so far' if cumulative else 'repeat purchases a week'}",
-        about.subtitle(f"{what}; actual solid, expected dashed; rule: the hold-out begins on {fmt.day(until)}"),
+        about.subtitle(
+            f"{what}; actual solid, expected dashed; rule: the hold-out begins on {fmt.day(until)}",
+            int(hold_out.filter(pl.col("kind") == "period")["customers"].max()),  # type: ignore[arg-type]
+        ),
         f"{'By' if cumulative else 'In'} the week of {last['week_text'].item(0)} there were "
         f"{fmt.whole(last['actual'].item(0))} {what}; expected were {said}.",
         280,
     )
 
 
-_LANE = 72
-"""Height of one customer's lane in pixels."""
+_LANE = 90
+"""Height of one customer's lane in pixels: its upper third holds two lines of words, short enough for a phone."""
+
+_TWO_LINES: dict[str, Any] = {"dx": 0, "dy": -7, "lineBreak": "\n", "lineHeight": 14}
 
 
 def customer_histories(found: Histories, about: About, model: str) -> Chart:
@@ -218,7 +223,7 @@ def customer_histories(found: Histories, about: About, model: str) -> Chart:
             "words": [
                 f"{title_of(row['segment'])}: "
                 + f"{fmt.counted(row['frequency'] + 1, 'purchase day')}, the last {row['days_since_last']} days ago"
-                + ("" if found.lines.is_empty() else f", {found.chance} {fmt.ratio(round(row[found.shown], 2))}")
+                + ("" if found.lines.is_empty() else f"\n{found.chance} {row[found.shown]:.2f}")
                 for row in lanes.to_dicts()
             ],
         }
@@ -257,7 +262,7 @@ def customer_histories(found: Histories, about: About, model: str) -> Chart:
     said = fmt.listed([words.split(":", 1)[0] for words in names["words"]])
     by = f"; blue: {found.chance} by {model}, 0 at the line, 1 at two thirds of the lane" if found.lines.height else ""
     return finished(
-        layered(*layers, marks, ground(named, "words:N", dx=0), label(named, "words:N", dx=0)),
+        layered(*layers, marks, ground(named, "words:N", **_TWO_LINES), label(named, "words:N", **_TWO_LINES)),
         "Histories of typical customers",
         about.subtitle(f"marks: purchase days{by}", lanes.height),
         f"{fmt.counted(lanes.height, 'customer')}, one typical of each segment: {said}.",

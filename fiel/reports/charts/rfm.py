@@ -10,6 +10,7 @@ import polars as pl
 from fiel.program import Value
 from fiel.reports import format as fmt
 from fiel.reports.charts.base import About, Chart, finished, label, layered, text_on_viridis, tip
+from fiel.reports.charts.heatmap import NAME_AXIS, heatmap
 from fiel.reports.purchases import ClustersView, RfmView
 from fiel.reports.theme import SEQUENTIAL, light
 from fiel.segments.rfm import GRID
@@ -137,42 +138,28 @@ def segment_moves(view: RfmView, about: About, before: str) -> Chart:
         number=(100 * pl.col("share")).round(0),
         share=pl.col("share").round(4),
     )
-    base = alt.Chart(rows).encode(
-        alt.X(
-            "column:N",
-            sort=list(TITLES_IN_ORDER),
-            title="segment now",
-            axis=alt.Axis(labelAngle=-35, labelOverlap=False),
-        ),
+    matrix = heatmap(
+        rows,
+        alt.X("column:N", sort=list(TITLES_IN_ORDER), title="segment now", axis=NAME_AXIS),
         alt.Y(
             "row:N",
             sort=rows["row"].unique(maintain_order=True).to_list(),
             title=f"segment on {before}",
             axis=alt.Axis(labelLimit=220),
         ),
-        tooltip=[
+        [
             tip("row", "from"),
             tip("column", "to"),
             tip("customers", "customers", ",d"),
             tip("then", "of", ",d"),
             tip("share", "share", ".1%"),
         ],
-    )
-    cells = base.mark_rect(stroke=light("paper")).encode(
-        color=alt.Color(
-            "share:Q",
-            scale=alt.Scale(scheme=SEQUENTIAL, domain=[0, 1]),
-            legend=alt.Legend(title="share of the row", format=".0%", gradientLength=160),
-        )
-    )
-    numbers = base.mark_text().encode(
-        text=alt.Text("number:Q", format=".0f"),
-        color=text_on_viridis("share", 1),
+        legend="share of the row",
     )
     total = int(view.moves["customers"].sum())
     stayed = int(view.moves.filter(pl.col("from_segment") == pl.col("to_segment"))["customers"].sum())
     return finished(
-        layered(cells, numbers),
+        matrix,
         f"Moves between segments since {before}",
         about.subtitle("% of the customers of a segment then", total),
         f"{fmt.counted(stayed, 'customer')} of {fmt.whole(total)} are in the same segment as on {before}.",
@@ -257,35 +244,21 @@ def cluster_segments(view: ClustersView, about: About) -> Chart:
         number=(100 * pl.col("share")).round(0),
         share=pl.col("share").round(4),
     )
-    base = alt.Chart(rows).encode(
-        alt.X(
-            "column:N",
-            sort=list(TITLES_IN_ORDER),
-            title="named segment",
-            axis=alt.Axis(labelAngle=-35, labelOverlap=False),
-        ),
-        alt.Y("row:N", sort=list(by_number.values()), title=None, axis=alt.Axis(labelLimit=220)),
-        tooltip=[
+    matrix = heatmap(
+        rows,
+        alt.X("column:N", sort=list(TITLES_IN_ORDER), title="named segment", axis=NAME_AXIS),
+        alt.Y("row:N", sort=list(by_number.values()), title=None, axis=alt.Axis(labelLimit=260)),
+        [
             tip("row", "cluster"),
             tip("column", "segment"),
             tip("customers", "customers", ",d"),
             tip("share", "share of the cluster", ".1%"),
         ],
-    )
-    cells = base.mark_rect(stroke=light("paper")).encode(
-        color=alt.Color(
-            "share:Q",
-            scale=alt.Scale(scheme=SEQUENTIAL, domain=[0, 1]),
-            legend=alt.Legend(title="share of the cluster", format=".0%", gradientLength=160),
-        )
-    )
-    numbers = base.mark_text().encode(
-        text=alt.Text("number:Q", format=".0f"),
-        color=text_on_viridis("share", 1),
+        legend="share of the cluster",
     )
     most = rows.sort("share", descending=True).row(0, named=True)
     return finished(
-        layered(cells, numbers),
+        matrix,
         "Where the clusters lie in the segments",
         about.subtitle("% of the customers of a cluster", view.customers),
         f"{fmt.percent(most['share'])} of cluster {most['cluster']} are in the segment {most['column']}.",

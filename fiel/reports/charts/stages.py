@@ -7,9 +7,10 @@ import polars as pl
 
 from fiel.program import STAGES
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, as_text, finished, label, layered, text_on_viridis, time_x, tip
+from fiel.reports.charts.base import About, Chart, as_text, finished, label, layered, time_x, tip
+from fiel.reports.charts.heatmap import NAME_AXIS, heatmap
 from fiel.reports.metrics import LEAVING
-from fiel.reports.theme import DIVERGING, SEQUENTIAL, light, stage_scale
+from fiel.reports.theme import DIVERGING, light, stage_scale
 
 
 def _stage_legend() -> alt.Legend:
@@ -123,42 +124,25 @@ def transition_matrix(transitions: pl.DataFrame, about: About, days: int) -> Cha
         number=(100 * pl.col("share")).round(0),
         share=pl.col("share").round(4),
     )
-    base = alt.Chart(rows).encode(
-        alt.X(
-            "to_stage:N",
-            sort=list(STAGES),
-            title=f"stage {days} days later",
-            axis=alt.Axis(labelAngle=-35, labelOverlap=False),
-        ),
+    matrix = heatmap(
+        rows,
+        alt.X("to_stage:N", sort=list(STAGES), title=f"stage {days} days later", axis=NAME_AXIS),
         alt.Y(
-            "row:N",
-            sort=rows["row"].unique(maintain_order=True).to_list(),
-            title=None,
-            axis=alt.Axis(labelLimit=220),
+            "row:N", sort=rows["row"].unique(maintain_order=True).to_list(), title=None, axis=alt.Axis(labelLimit=220)
         ),
-        tooltip=[
+        [
             tip("from_stage", "from"),
             tip("to_stage", "to"),
             tip("customers", "customers", ",d"),
             tip("from_customers", "of", ",d"),
             tip("share", "share", ".1%"),
         ],
-    )
-    cells = base.mark_rect(stroke=light("paper")).encode(
-        color=alt.Color(
-            "share:Q",
-            scale=alt.Scale(scheme=SEQUENTIAL, domain=[0, 1]),
-            legend=alt.Legend(title="share of the row", format=".0%", gradientLength=160),
-        )
-    )
-    numbers = base.mark_text().encode(
-        text=alt.Text("number:Q", format=".0f"),
-        color=text_on_viridis("share", 1),
+        legend="share of the row",
     )
     loyal = transitions.filter(pl.col("from_stage") == "fiel").sort("customers", descending=True)
     said = fmt.listed([f"{fmt.percent(r['share'])} {r['to_stage']}" for r in loyal.head(3).to_dicts()])
     return finished(
-        layered(cells, numbers),
+        matrix,
         f"What became of each stage in {days} days",
         about.subtitle("% of the customers of a stage", int(transitions["customers"].sum())),
         f"Of the customers who were fiel {days} days before as_of, most are now: {said}.",

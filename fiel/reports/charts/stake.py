@@ -100,7 +100,12 @@ def stake_concentration(found: Stake, about: About) -> Chart:
     """Share of the value at stake held by the first customers, the ones with the most first."""
     rows = found.curve.with_columns(pl.col("customer_share", "value_share").round(4))
     base = alt.Chart(rows).encode(
-        alt.X("customer_share:Q", title="share of the customers, the most value first", axis=alt.Axis(format=".0%")),
+        alt.X(
+            "customer_share:Q",
+            title="share of the customers, the most value first",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(format=".0%", tickCount=5),
+        ),
         alt.Y("value_share:Q", title="share of the value at stake", axis=alt.Axis(format=".0%", grid=True)),
         tooltip=[
             tip("customers", "customers", ",d"),

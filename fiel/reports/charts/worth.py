@@ -44,14 +44,14 @@ def auc_by_cohort(cohorts: pl.DataFrame, about: About) -> Chart:
         ),
     )
     ours = alt.Chart(model).encode(time_x("as_of"), y, tooltip=tips)
+    ends = {name: float(part["auc"].item(-1)) for name, part in {"ours": model, **grey}.items()}
     lines, names = [], []
     for name, part in grey.items():
         base = alt.Chart(part).encode(time_x("as_of"), y, tooltip=tips)
         dash = [4, 3] if name == "stage_rule" else [8, 4]
         lines.append(base.mark_line(strokeDash=dash, strokeWidth=1.5, color=light("muted")))
-        # The two names keep apart where the lines meet: the stage rule's below its line, the other's above.
         end = alt.Chart(part.tail(1)).encode(x="as_of:T", y="auc:Q")
-        dy = 16 if name == "stage_rule" else -14
+        dy = 16 if _is_named_below(name, ends) else -14
         named: dict[str, Any] = {"align": "right", "dx": 0, "dy": dy, "color": light("muted")}
         names += [ground(end, alt.value(BASELINES[name]), **named), label(end, alt.value(BASELINES[name]), **named)]
     judged = model.filter(pl.col("split") == "oot")
@@ -69,10 +69,21 @@ def auc_by_cohort(cohorts: pl.DataFrame, about: About) -> Chart:
             "row",
         ),
         "AUC on the out-of-time cohorts: "
-        + fmt.listed([f"{fmt.ratio(row['auc'])} in {row['as_of_text']}" for row in judged.to_dicts()])
+        + fmt.listed([f"{fmt.measure(row['auc'])} in {row['as_of_text']}" for row in judged.to_dicts()])
         + ".",
         240,
     )
+
+
+_APART = 0.03
+"""AUC between two lines that leaves room for a name."""
+
+
+def _is_named_below(name: str, ends: dict[str, float]) -> bool:
+    """Whether a grey line's name stands below it: the stage rule's does, the other's where that is the free side."""
+    if name == "stage_rule":
+        return True
+    return ends["ours"] >= ends[name] and ends[name] - ends.get("stage_rule", 0.0) > _APART
 
 
 def importances(frame: pl.DataFrame, about: About, at_most: int = 15) -> Chart:
@@ -81,7 +92,7 @@ def importances(frame: pl.DataFrame, about: About, at_most: int = 15) -> Chart:
     rows = top.with_columns(
         pl.col("mean_abs_shap").round(4),
         label=pl.Series([feature_label(name) for name in top["feature"]], dtype=pl.String),
-        words=pl.Series([fmt.ratio(number) for number in top["mean_abs_shap"]], dtype=pl.String),
+        words=pl.Series([fmt.measure(number) for number in top["mean_abs_shap"]], dtype=pl.String),
     )
     most = 1.6 * float(rows["mean_abs_shap"].max() or 1)  # type: ignore[arg-type]
     base = alt.Chart(rows).encode(
@@ -151,7 +162,7 @@ def realised_quality(quality: pl.DataFrame, about: About) -> Chart:
     newest = rows.sort("as_of").tail(1)
     words = label(
         alt.Chart(newest).encode(x="as_of:T", y="auc:Q"),
-        alt.value(fmt.ratio(newest["auc"].item())),
+        alt.value(fmt.measure(newest["auc"].item())),
         align="center", dx=0, dy=-14,
     )  # fmt: skip
     return finished(
@@ -159,6 +170,6 @@ def realised_quality(quality: pl.DataFrame, about: About) -> Chart:
         "How good earlier scores turned out",
         about.subtitle("AUC of each scored cohort, once its outcome was known"),
         f"{rows.height} scored cohorts have matured. The newest, of {fmt.day(newest['as_of'].item())}, reached an AUC "
-        f"of {fmt.ratio(newest['auc'].item())}.",
+        f"of {fmt.measure(newest['auc'].item())}.",
         240,
     )

@@ -35,8 +35,8 @@ def side_by_side(
         {
             "model": called.get(model, model),
             "auc": _interval(found.get("auc")),
-            "log_loss": fmt.ratio(_value(found.get("log_loss"))),
-            "brier": fmt.ratio(_value(found.get("brier"))),
+            "log_loss": fmt.measure(_value(found.get("log_loss"))),
+            "brier": fmt.measure(_value(found.get("brier"))),
             "auc_difference": _difference(against.get(model, {}).get("auc")),
             "log_loss_difference": _difference(against.get(model, {}).get("log_loss")),
         }
@@ -114,9 +114,9 @@ def _earlier_scores(data: ReportData, targets: tuple[Target, ...]) -> list[Block
             number("customers"),
             number("target_rate", "target rate", fmt.percent),
             number("mean_prob", "mean score", fmt.percent),
-            number("auc", "AUC", fmt.ratio),
-            number("log_loss", "log loss", fmt.ratio),
-            number("brier", "Brier score", fmt.ratio),
+            number("auc", "AUC", fmt.measure),
+            number("log_loss", "log loss", fmt.measure),
+            number("brier", "Brier score", fmt.measure),
         ],
     )
     subtitle = about(data).subtitle("measures of each scored cohort, once its outcome was known")
@@ -134,11 +134,11 @@ def _target_row(target: Target, card: ModelCard | None) -> dict[str, str]:
     against = _by_metric(card.differences, "against").get("purchase model", {})
     return row | {
         "champion": f"version {card.version}, {_KINDS.get(card.kind, card.kind)}",
-        "classifier": fmt.ratio(auc.get("catboost")),
-        **{name: fmt.ratio(auc.get(name)) for name in BASELINES},
+        "classifier": fmt.measure(auc.get("catboost")),
+        **{name: fmt.measure(auc.get(name)) for name in BASELINES},
         "difference": _difference(against.get("auc")),
         "decision": _DECISIONS.get(card.action, card.action),
-        "reason": card.reason,
+        "reason": fmt.typeset(card.reason),
     }
 
 
@@ -155,7 +155,7 @@ def _value(row: dict[str, Any] | None) -> float | None:
 
 
 def _interval(row: dict[str, Any] | None) -> str:
-    return fmt.MISSING if row is None else fmt.with_interval(row["value"], row["low"], row["high"], "ratio")
+    return fmt.MISSING if row is None else fmt.with_interval(row["value"], row["low"], row["high"], "measure")
 
 
 def _difference(row: dict[str, Any] | None) -> str:

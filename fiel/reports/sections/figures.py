@@ -9,7 +9,7 @@ from fiel.reports import charts, people
 from fiel.reports import format as fmt
 from fiel.reports.data import LISTED, ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
-from fiel.reports.sections.now import about, words_of
+from fiel.reports.sections.now import about, group_of, words_of
 from fiel.reports.sections.wording import stage_meanings, value_earned
 from fiel.reports.tables import Table, column, number, table
 
@@ -177,7 +177,7 @@ def _ranking(data: ReportData) -> list[Block]:
         number("prob", words.chance, fmt.percent),
         column("stage", kind="stage"),
         column("customer_id", "customer", kind="id"),
-        column("value_cluster", "value cluster"),
+        group_of(data.ranking),
         column("next_stage", "falls into", kind="stage"),
         column("next_stage_date", "on", fmt.day),
     ]

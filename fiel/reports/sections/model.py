@@ -15,6 +15,7 @@ from fiel.reports.sections.ablation import ablation, beside
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
 from fiel.reports.sections.baselines import further_targets, of_target, side_by_side
 from fiel.reports.sections.evidence import evidence
+from fiel.reports.sections.gates import gates
 from fiel.reports.sections.grades import thresholds
 from fiel.reports.sections.now import about
 from fiel.reports.sections.wording import target_word
@@ -56,7 +57,8 @@ def model(data: ReportData) -> Section:
 def _decision_in_words(card: ModelCard) -> str:
     when = f" (as of {fmt.day_in_words(card.decided_on)})" if card.decided_on else ""
     action = _ACTIONS.get(card.action, card.action.capitalize())
-    text = f"{action}{when}: {card.reason.rstrip('.')}. In force is version {card.version}, {_kind(card.kind)}."
+    reason = fmt.typeset(card.reason.rstrip("."))
+    text = f"{action}{when}: {reason}. In force is version {card.version}, {_kind(card.kind)}."
     if card.action == "keep":
         text += " Gains, slices and features below are those of the challenger, which did not replace it."
     elif _is_rule(card):
@@ -93,12 +95,13 @@ def _judged(data: ReportData, card: ModelCard) -> About:
 def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
     blocks: list[Block] = []
     comparison, names = _roles(card)
-    blocks += side_by_side(_judged(data, card), comparison, card.differences, names)
+    beside = side_by_side(_judged(data, card), comparison, card.differences, names)
+    blocks += beside
     for metric in ("profit", "auc", "log_loss"):
         part = comparison.filter(pl.col("metric") == metric)
         if part.is_empty():
             continue
-        show = fmt.whole if metric == "profit" else fmt.ratio
+        show = fmt.whole if metric == "profit" else fmt.measure
         shown = table(
             part.with_columns(pl.col("model").replace(names)),
             [
@@ -111,6 +114,8 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
         chart = charts.model_comparison(comparison, metric, _judged(data, card), names)
         blocks.append(figure(f"compare-{metric.replace('_', '-')}", chart, shown, half=True))
     differences = card.differences.filter(pl.col("against") == "stage rule") if _is_rule(card) else card.differences
+    if beside:
+        differences = differences.filter(~pl.col("metric").is_in(["auc", "log_loss"]))  # they stand there already
     if differences.height:
         rows = differences.to_dicts()
         between = [fmt.difference(row["value"], row["low"], row["high"]) for row in rows]
@@ -126,24 +131,8 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
         blocks.append(
             Shown("Differences out of time", _judged(data, card).subtitle("difference and its interval"), shown)
         )
-    if card.gates.height:
-        shown = table(
-            card.gates,
-            [column("gate", show=fmt.words), column("outcome", show=_outcome), column("detail", kind="prose")],
-        )
-        blocks.append(
-            Shown(
-                "Gates of the promotion",
-                _judged(data, card).subtitle("what a challenger has to pass to become champion"),
-                shown,
-            )
-        )
+    blocks += gates(card.gates, _judged(data, card))
     return blocks
-
-
-def _outcome(word: str) -> str:
-    signs = {"passed": "✓ passed", "warned": "! warned", "failed": "✗ failed"}
-    return signs.get(word, fmt.words(word))
 
 
 def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
@@ -196,8 +185,8 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
                 column("model"),
                 number("rows"),
                 number("target_rate", "target rate", fmt.percent),
-                number("auc", "AUC", fmt.ratio),
-                number("log_loss", "log loss", fmt.ratio),
+                number("auc", "AUC", fmt.measure),
+                number("log_loss", "log loss", fmt.measure),
                 column("in_break", "outcome meets a planned break"),
             ],
         )
@@ -214,15 +203,15 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
                 number("rows"),
                 number("target_rate", "target rate", fmt.percent),
                 number("mean_prob", "mean score", fmt.percent),
-                number("auc", "AUC", fmt.ratio),
-                number("log_loss", "log loss", fmt.ratio),
+                number("auc", "AUC", fmt.measure),
+                number("log_loss", "log loss", fmt.measure),
             ],
             "Intervals by Hanley and McNeil (1982). Small slices are reported, never gated.",
         )
         chart = charts.slices(slices, _judged(data, card), overall if isinstance(overall, float) else None)
         blocks.append(figure("slices", chart, shown, half=True))
     if card.importances.height:
-        columns = [column("feature"), number("mean_abs_shap", "mean |SHAP|, log odds", fmt.ratio)]
+        columns = [column("feature"), number("mean_abs_shap", "mean |SHAP|, log odds", fmt.measure)]
         shown = table(card.importances, columns, at_most=40)
         blocks.append(
             figure("importances", charts.importances(card.importances, _judged(data, card)), shown, half=True)
@@ -233,7 +222,8 @@ def _judgement(data: ReportData, card: ModelCard) -> list[Block]:
 def _slices(data: ReportData, card: ModelCard) -> pl.DataFrame:
     """The slices, the new customers' named by the program's own number of days (a week is the default)."""
     days = data.program.life_cycle.new_max_age
-    names = {"first week": "first week" if days == _WEEK_DAYS else f"first {days} days"}
+    new = "first year" if data.program.is_quarterly else "first week" if days == _WEEK_DAYS else f"first {days} days"
+    names = {"first week": new}
     return card.slices.with_columns(
         pl.col("value").replace(names), pl.col("slice").replace({"first_week": "age", "first week": "age"})
     )
@@ -248,10 +238,10 @@ def _metrics(data: ReportData, card: ModelCard) -> Shown:
             column("model"),
             number("rows"),
             number("target_rate", "target rate", fmt.percent),
-            number("auc", "AUC", fmt.ratio),
-            number("log_loss", "log loss", fmt.ratio),
-            number("brier", "Brier score", fmt.ratio),
-            number("average_precision", "average precision", fmt.ratio),
+            number("auc", "AUC", fmt.measure),
+            number("log_loss", "log loss", fmt.measure),
+            number("brier", "Brier score", fmt.measure),
+            number("average_precision", "average precision", fmt.measure),
         ],
         "Only the out-of-time rows judge the model; training rows flatter it.",
     )
@@ -299,9 +289,9 @@ def _realised(data: ReportData) -> list[Block]:
             number("customers"),
             number("target_rate", "target rate", fmt.percent),
             number("mean_prob", "mean score", fmt.percent),
-            number("auc", "AUC", fmt.ratio),
-            number("log_loss", "log loss", fmt.ratio),
-            number("brier", "Brier score", fmt.ratio),
+            number("auc", "AUC", fmt.measure),
+            number("log_loss", "log loss", fmt.measure),
+            number("brier", "Brier score", fmt.measure),
         ],
     )
     return [figure("quality", charts.realised_quality(quality, about(data)), shown)]

@@ -7,6 +7,7 @@ import polars as pl
 from fiel.reports import charts
 from fiel.reports import format as fmt
 from fiel.reports.charts import About
+from fiel.reports.charts.rfm import title_of
 from fiel.reports.data import LISTED, Expectation, ReportData
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Tile, Tiles, Words, figure
 from fiel.reports.sections.wording import Wording, stage_meanings, wording
@@ -36,7 +37,7 @@ def _change(row: dict[str, float | str | None]) -> str:
         return fmt.MISSING
     if row["kind"] == "share":
         return fmt.signed_points(now - before)
-    moved = fmt.signed_whole(now - before) if row["kind"] == "count" else fmt.signed_ratio(now - before)
+    moved = fmt.signed_whole(now - before) if row["kind"] == "count" else fmt.signed_ratio(round(now - before, 1))
     return moved if before == 0 else f"{moved} ({fmt.signed_percent(now / before - 1)})"
 
 
@@ -109,8 +110,7 @@ def _headline(data: ReportData) -> Tiles:
             Tile(
                 f"expected {words_of(data).loss}",
                 f"{fmt.whole(data.expected_losses.expected)} customers",
-                f"of {fmt.whole(data.expected_losses.customers)} {words_of(data).members}, by "
-                f"{fmt.day(data.horizon_date)}",
+                f"of {fmt.whole(data.expected_losses.customers)} {words_of(data).members}, {words_of(data).when}",
             )
         )
     if data.plan is not None:
@@ -184,13 +184,20 @@ def leaving(data: ReportData) -> Section:
     return Section("leaving", "Who is leaving", tuple(blocks))
 
 
+def group_of(listed: pl.DataFrame) -> Column:
+    """Which group a customer is in: the named segment where the program has them, else the value cluster."""
+    if "segment" in listed.columns:
+        return column("segment", "segment", title_of)
+    return column("value_cluster", "value cluster")
+
+
 def _most_at_risk(data: ReportData) -> Shown:
     columns: list[Column] = [
         number("loss_prob", f"chance {words_of(data).loss}", fmt.percent),
         column("next_stage", "falls into", kind="stage"),
         column("next_stage_date", "on", fmt.day),
         column("customer_id", "customer", kind="id"),
-        column("value_cluster", "value cluster"),
+        group_of(data.leaving),
     ]
     columns += [
         column(name, f"reason {place}", kind="prose")
@@ -199,10 +206,17 @@ def _most_at_risk(data: ReportData) -> Shown:
     ]
     size = 0 if data.expected_losses is None else data.expected_losses.customers
     words = words_of(data)
+    # The reasons of a stage rule are whole sentences; a classifier's end in what raises or lowers it.
+    speaks_of_it = data.leaving["reason_1"].str.ends_with(" it").any()
+    said = f" “It” in the reasons is the {words.chance}." if speaks_of_it else ""
     return Shown(
         f"{fmt.counted(size, 'customer')} {words.members}: the most likely {words.loss}",
         _subtitle(data, f"chance {words.lost}", size),
-        table(data.leaving, columns, f"The first {min(LISTED, size)} of {fmt.counted(size, 'customer')}."),
+        table(
+            data.leaving,
+            columns,
+            f"The first {min(LISTED, size)} of {fmt.counted(size, 'customer')}.{said}",
+        ),
     )
 
 

@@ -199,7 +199,7 @@ def _detectable_in_words(found: Detectable) -> str:
         return f"With {groups}, this cycle could show no effect at all: the groups are too small."
     return (
         f"With {groups}, the smallest effect that this cycle could show is "
-        f"{fmt.signed_ratio(100 * found.effect)} percentage points on a share of {fmt.percent(found.base_rate)} "
+        f"{fmt.signed_points(found.effect)} on a share of {fmt.percent(found.base_rate)} "
         "(80 % power, 5 % level). A smaller one would go unseen."
     )
 

@@ -175,7 +175,7 @@ def _fit(view: ClustersView) -> str:
         f"{fmt.counted(row['k'], 'cluster')}"
     )
     text += (
-        f" (silhouette {fmt.ratio(row['silhouette'])}, the best of the tried)."
+        f" (silhouette {fmt.measure(row['silhouette'])}, the best of the tried)."
         if row["silhouette"] is not None
         else "."
     )
@@ -183,12 +183,12 @@ def _fit(view: ClustersView) -> str:
         verdict = "the same" if row["ari_mean"] >= 0.9 else "nearly the same" if row["ari_mean"] >= 0.75 else "other"
         text += (
             f" Fitted again on bootstrap samples it makes {verdict} groups: adjusted Rand index "
-            f"{fmt.ratio(row['ari_mean'])} on average, {fmt.ratio(row['ari_low'])} in the worst twentieth (1 the same, "
-            "0 no more than chance)."
+            f"{fmt.measure(row['ari_mean'])} on average, {fmt.measure(row['ari_low'])} in the worst twentieth (1 the "
+            "same, 0 no more than chance)."
         )
     if row["segments_ari"] is not None:
         text += (
-            f" With the named segments it agrees to {fmt.ratio(row['segments_ari'])}: clusters follow the data of the "
-            "day, segments fixed rules that stay the same from month to month."
+            f" With the named segments it agrees to {fmt.measure(row['segments_ari'])}: clusters follow the data of "
+            "the day, segments fixed rules that stay the same from month to month."
         )
     return text
