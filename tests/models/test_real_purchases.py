@@ -11,7 +11,7 @@ import pytest
 from fiel.core import Core
 from fiel.features.snapshot import build_snapshots
 from fiel.lake import Lake
-from fiel.models.cohorts import monthly_as_of, split_cohorts
+from fiel.models.cohorts import cohort_starts, split_cohorts
 from fiel.models.labels import outcome
 from fiel.models.retraining import Learned, train
 from fiel.program import load_program
@@ -34,7 +34,7 @@ def learned(core: Core, target: str) -> Learned:
     """The training of one target at the last as_of, on the snapshots of the program."""
     main = load_program("retail", Settings())
     program, as_of = main.with_target(target), core.known_through + timedelta(days=1)
-    split = split_cohorts(monthly_as_of(core.first_day, as_of, program), program, as_of)
+    split = split_cohorts(cohort_starts(core.first_day, as_of, program), program, as_of)
     snapshots = pl.concat([frames["feat_snapshot"] for _, frames in build_snapshots(core, split.dates, main)])
     return train(snapshots, outcome(core, split.dates, program), program, split=split)
 
