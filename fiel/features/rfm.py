@@ -22,8 +22,8 @@ import polars as pl
 from fiel.core import Core
 from fiel.features.arithmetic import days_between
 from fiel.features.purchase_days import purchase_days, unmatched_returns
+from fiel.features.rfm_segments import segment_expr
 from fiel.program import Program
-from fiel.segments.rfm import segment_expr
 
 PARTS = 5
 """Scores run from 1 to this: part of their definition, so no setting."""

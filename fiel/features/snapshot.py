@@ -13,8 +13,8 @@ from fiel.features.attributes import undated_snapshots
 from fiel.features.derived import dated, derived, prepared
 from fiel.features.groups import GROUPS, Group, groups_of
 from fiel.features.spans import latest_visits, stage_expr
+from fiel.features.value_clusters import value_cluster_expr
 from fiel.program import Program
-from fiel.segments.value_clusters import value_cluster_expr
 from fiel.tables import TABLES
 
 _CODES = (

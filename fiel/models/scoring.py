@@ -11,12 +11,12 @@ import polars as pl
 
 from fiel.errors import SchemaError
 from fiel.models.buckets import buckets_of, holds, prob_within
+from fiel.models.grades import grade
 from fiel.models.loaded import LoadedModel
 from fiel.models.metrics import Array
 from fiel.models.profit import expected_profit
 from fiel.models.reasons import REASONS, reasons
 from fiel.program import Program
-from fiel.segments.grades import grade
 from fiel.tables import TABLES
 
 _LOG = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def score(
     In the population a probability `prob`; for a customer who is not in the target's state now it is also `gain_prob`,
     for one who is, `loss_prob` = 1 - prob (see `in_target_now`); and `value_at_stake` = (1 - prob) x `value_if_alive`,
     in the program's smallest unit; and with economics the expected profit of treating the customer, and the grade by it
-    (fiel.segments.grades). Outside it they are empty. Reasons are written for the customers that a reward
+    (fiel.models.grades). Outside it they are empty. Reasons are written for the customers that a reward
     could be granted to (`granted`; the MOST_LIKELY where the policy grants nothing), for everyone in the population
     (`all`), or for nobody. `probs`: probabilities of the population by customer, from models that have not seen them,
     where the model itself has (fiel.models.cross_fitted). SchemaError when the snapshot lacks columns that the model

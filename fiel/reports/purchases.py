@@ -12,13 +12,14 @@ from datetime import date
 import polars as pl
 
 from fiel.core import Core
+from fiel.features.rfm_segments import GRID, SEGMENTS, segment_cells
 from fiel.program import Program
 from fiel.reports import cohorts, people
 from fiel.reports.histories import Histories, histories
 from fiel.reports.metrics import Frame
 from fiel.reports.purchase_models import PurchaseModels, purchase_models
 from fiel.reports.stake import Disagreement, Stake, disagreement, stake
-from fiel.segments.rfm import GRID, NOT_YET, SEGMENTS, segment_cells
+from fiel.segments.rfm import NOT_YET
 
 DRAWN = 1_200
 """Points of the clusters' scatter."""

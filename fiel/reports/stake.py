@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from fiel.features.rfm_segments import SEGMENTS
 from fiel.program import STAGES
 from fiel.segments.disagreement import VOICES, alive_statement, disagreement_summary
-from fiel.segments.rfm import SEGMENTS
 
 LISTED = 25
 """Rows of a list of customers."""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fiel.features.groups import GROUPS
 from fiel.features.rfm import build, score
+from fiel.features.rfm_segments import SEGMENTS
 from fiel.features.snapshot import build_group, build_snapshots, categorical_features, model_features
-from fiel.segments.rfm import SEGMENTS
 from fiel.tables import TABLES
 
 from .frames import TEOMEWHY, history_core, on, rows

@@ -18,7 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from fiel.errors import RegistryError
-from fiel.segments.rfm import SEGMENTS
+from fiel.features.rfm_segments import SEGMENTS
 from fiel.simulate.retail import simulate
 from fiel.vacuum import vacuum
 from flows.console import show_leakage, show_status

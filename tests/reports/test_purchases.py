@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from fiel.estimators import BGNBD
+from fiel.features.rfm_segments import SEGMENTS
 from fiel.program import Purchases
 from fiel.reports import purchases as gathered
 from fiel.reports.data import ReportData
@@ -16,7 +17,6 @@ from fiel.reports.histories import Histories, chances_over_time
 from fiel.reports.purchase_models import PurchaseModels, UsedModel, history_matrix
 from fiel.reports.purchases import PurchaseView
 from fiel.reports.stake import Stake, stake
-from fiel.segments.rfm import SEGMENTS
 from tests.reports.conftest import AS_OF, make_shop, make_shop_report
 
 CDNOW = UsedModel(BGNBD.from_parameters({"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}, "weeks"), 7)

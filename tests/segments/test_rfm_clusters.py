@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fiel.features.rfm_segments import segment_expr
 from fiel.program import Clusters, Program
-from fiel.segments.rfm import segment_expr
 from fiel.segments.rfm_clusters import WITHOUT, rfm_clusters
 from fiel.tables import TABLES
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from fiel.features.rfm_segments import GRID
 from fiel.program import Value
 from fiel.reports import format as fmt
 from fiel.reports.charts.base import About, Chart, finished, label, layered, text_on_viridis, tip
 from fiel.reports.charts.heatmap import NAME_AXIS, heatmap
 from fiel.reports.purchases import ClustersView, RfmView
 from fiel.reports.theme import SEQUENTIAL, light
-from fiel.segments.rfm import GRID
 
 SEGMENT_TITLES: dict[str, str] = dict(GRID.select("segment", "title").iter_rows())
 """Segments as people read them."""

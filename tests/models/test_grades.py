@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiel.segments.grades import grade
+from fiel.models.grades import grade
 
 PROFITS = st.lists(st.one_of(st.none(), st.floats(-10, 10, allow_nan=False)), max_size=40)
 
