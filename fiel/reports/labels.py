@@ -56,7 +56,7 @@ _LABELS = {
     "x_{raw}": "{raw}",
     "c_{raw}": "{raw}",
     "sum_{raw}": "sum of {raw}",
-    "nonzero_{raw}": "figures of {raw} that are not 0",
+    "nonzero_{raw}": "non-zeros of {raw}",
     "difference_{raw}": "{raw}",
     "ratio_{raw}": "{raw}",
 }

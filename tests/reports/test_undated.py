@@ -88,7 +88,7 @@ def test_the_card_keeps_them() -> None:
         ("c_factor1", "factor1"),
         ("zero_count", "figures that are 0"),
         ("sum_saldo_medio", "sum of saldo_medio"),
-        ("nonzero_ind", "figures of ind that are not 0"),
+        ("nonzero_ind", "non-zeros of ind"),
         ("ratio_saldo_var30_over_var38", "saldo_var30_over_var38"),
     ],
 )
