@@ -51,13 +51,25 @@ def paired(rows: pl.DataFrame, against: str, program: Program, confidence: float
 
 
 def not_inferior(compared: Comparison, program: Program) -> list[Gate]:
-    """The same recipe on newer data: the lower bound of the AUC difference lies above minus the margin."""
+    """The same recipe on newer data: the lower bound of the AUC difference lies above minus the margin.
+
+    And, where the program has economics, the profit is not shown to be lower: its interval does not lie below zero.
+    """
     margin = program.promotion.non_inferiority_margin
     assert compared.auc is not None, "both classes are there"
     passed = compared.auc.low > -margin
     verdict = "as good as" if passed else "not shown to be as good as"
     note = f"{verdict} the champion: AUC {difference(compared.auc)}, margin {margin:.3f}"
-    return [_gate("AUC against the champion", passed, compared.auc, f"low > {-margin:.3f}", note)]
+    found = [_gate("AUC against the champion", passed, compared.auc, f"low > {-margin:.3f}", note)]
+    if compared.profit is not None:
+        assert program.economics is not None
+        earns = compared.profit.high >= 0
+        amount = f"{difference(compared.profit, 2)} {program.economics.currency}"
+        words = (
+            f"{'earning as much as' if earns else 'earning less than'} the champion: profit for each customer {amount}"
+        )
+        found.insert(0, _gate("profit against the champion", earns, compared.profit, "high >= 0", words))
+    return found
 
 
 def superior(compared: Comparison, program: Program) -> list[Gate]:

@@ -80,6 +80,7 @@ def evaluation_file(learned: Learned) -> bytes:
         "reliability": found.reliability,
         "importances": learned.importances,
         "thresholds": found.thresholds,
+        "dropped_columns": learned.dropped,
     }
     frames |= _comparisons(learned)
     content = {name: frame.to_dicts() for name, frame in frames.items()}

@@ -48,6 +48,9 @@ from fiel.program import Program
 EXPLAINED_ROWS = 4_000
 """Newest rows on which feature importances are computed."""
 
+_NO_ATTRIBUTES = ("stage", "value_cluster")
+"""Columns of every snapshot that an undated table knows nothing of."""
+
 PREDICTION_COLUMNS = (
     "customer_id", "as_of", "split", "stage", "age_days", "label", "is_seen", "is_break", "prob", "rule_prob"
 )  # fmt: skip
@@ -112,7 +115,8 @@ def train(
     rows = training_rows(snapshots, labels, split, program)
     fitted_on, valid, oot = (_part(rows, split, name, program) for name in (TRAIN, VALID, OOT))
     asked = features or _model_features(rows, program)
-    dropped = dropped_columns(fitted_on, asked if program.is_table else [])
+    of_the_table = [name for name in asked if name not in _NO_ATTRIBUTES] if program.is_table else []
+    dropped = dropped_columns(fitted_on, of_the_table)
     kept = [name for name in asked if name not in set(dropped["column"])]
     base = base_recipe(_usable(kept, fitted_on), rows.schema, program.training)
 

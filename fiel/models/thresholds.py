@@ -25,14 +25,15 @@ THRESHOLD_SCHEMA = {
     "oot_treated": pl.Int64(),
     "oot_profit": pl.Float64(),
 }
-THEORY, VALIDATION, HINDSIGHT = "theory", "validation", "hindsight"
+THEORY, VALIDATION, HINDSIGHT, EXPECTED = "theory", "validation", "hindsight", "expected"
 
 
 def threshold_table(predictions: pl.DataFrame, economics: Economics | None) -> pl.DataFrame:
     """One row for each way to choose the threshold; empty without economics, or where validation or test has no rows.
 
     `by`: theory (the program's economics, for calibrated probabilities), validation (the most profitable one on the
-    validation rows), hindsight (the most profitable one on the judging rows themselves: no rule can promise it).
+    validation rows), hindsight (the most profitable one on the judging rows themselves, the maximum profit: no rule can
+    promise it); where the acceptance rate is uncertain also expected (its mean over the rate, without one threshold).
     Customers above `threshold` are treated. Profits are sums, in the program's currency.
     """
     parts = {name: predictions.filter(pl.col("split") == name) for name in ("valid", "oot")}
@@ -44,10 +45,13 @@ def threshold_table(predictions: pl.DataFrame, economics: Economics | None) -> p
         VALIDATION: best_threshold(*valid, economics),
         HINDSIGHT: best_threshold(*oot, economics),
     }
-    rows = [
+    rows: list[tuple[str, float | None, float, int | None, float]] = [
         (by, cut, profit_above(*valid, cut, economics), int((oot[1] > cut).sum()), profit_above(*oot, cut, economics))
         for by, cut in chosen.items()
     ]
+    if economics.acceptance_customers is not None and economics.acceptance_rate < 1:
+        expected = [expected_maximum_profit(*part, economics) * len(part[0]) for part in (valid, oot)]
+        rows.append((EXPECTED, None, expected[0], None, expected[1]))
     return pl.DataFrame(rows, schema=THRESHOLD_SCHEMA, orient="row")
 
 

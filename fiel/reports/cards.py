@@ -15,6 +15,7 @@ import polars as pl
 from fiel.actions.lift import LIFT
 from fiel.actions.summary import PlanSummary
 from fiel.models.alternatives import ALTERNATIVE_DIFFERENCE_SCHEMA, ALTERNATIVE_SCHEMA
+from fiel.models.columns import DROPPED_SCHEMA
 from fiel.models.evaluation import COHORT_SCHEMA, METRICS_SCHEMA, SLICE_SCHEMA
 from fiel.models.thresholds import THRESHOLD_SCHEMA
 from fiel.models.trials import ABLATION_SCHEMA
@@ -87,6 +88,7 @@ class ModelCard:
     - `gates`: gate, outcome (passed, warned, failed, not judged), detail.
     - `profit`: threshold (treat from this probability), treated, profit (the program's currency), low, high.
     - `thresholds`: that of `fiel.models.thresholds`.
+    - `dropped_columns`: that of `fiel.models.columns`, of an undated program.
     - `ablation`: what parts of the model are worth on the folds (`fiel.models.trials`).
     - `alternatives`, `alternative_differences`: single model, ensemble, random split (`fiel.models.alternatives`).
     """
@@ -110,6 +112,7 @@ class ModelCard:
     gates: pl.DataFrame = field(default_factory=lambda: _empty(GATE_SCHEMA))
     profit: pl.DataFrame = field(default_factory=lambda: _empty(PROFIT_SCHEMA))
     thresholds: pl.DataFrame = field(default_factory=lambda: _empty(THRESHOLD_SCHEMA))
+    dropped_columns: pl.DataFrame = field(default_factory=lambda: _empty(DROPPED_SCHEMA))
     ablation: pl.DataFrame = field(default_factory=lambda: _empty(ABLATION_SCHEMA))
     alternatives: pl.DataFrame = field(default_factory=lambda: _empty(ALTERNATIVE_SCHEMA))
     alternative_differences: pl.DataFrame = field(default_factory=lambda: _empty(ALTERNATIVE_DIFFERENCE_SCHEMA))

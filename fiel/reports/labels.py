@@ -52,8 +52,16 @@ _LABELS = {
     "value_expected_{w}": "expected value{ahead}",
     "value_if_alive_{w}": "expected value if alive{ahead}",
     "lifetime_value_{w}": "lifetime value{ahead}",
+    "zero_count": "figures that are 0",
+    "x_{raw}": "{raw}",
+    "c_{raw}": "{raw}",
+    "sum_{raw}": "sum of {raw}",
+    "nonzero_{raw}": "non-zeros of {raw}",
+    "difference_{raw}": "{raw}",
+    "ratio_{raw}": "{raw}",
 }
-"""Families of columns (fiel/tables/) in a few words, the first match counts; `{key}` is what the column is made for."""
+"""Families of columns (fiel/tables/) in a few words, the first match counts; `{key}` is what the column is made for,
+`{raw}` a name of the source's own, which people look up as it is."""
 
 
 def feature_label(column: str) -> str:
@@ -66,6 +74,7 @@ def feature_label(column: str) -> str:
     """
     for family, label in _LABELS.items():
         shape = family.replace("{w}", r"(?P<w>life|d\d+)").replace("{key}", "(?P<key>[a-z0-9_]+)")
+        shape = shape.replace("{raw}", "(?P<raw>[a-z0-9_]+)")
         match = re.fullmatch(shape, column)
         if match is None:
             continue
@@ -73,5 +82,6 @@ def feature_label(column: str) -> str:
         window = found.get("w") or ""
         days = f"{window[1:]} days" if window.startswith("d") else ""
         words = {"when": f", {days}" if days else ", so far", "ahead": f" in {days}", "key": found.get("key") or ""}
+        words["raw"] = found.get("raw") or ""
         return label.format(**{name: fmt.words(word) if name == "key" else word for name, word in words.items()})
     return fmt.words(column)

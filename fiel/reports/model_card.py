@@ -14,6 +14,7 @@ import polars as pl
 from fiel.models.alternatives import ALTERNATIVE_DIFFERENCE_SCHEMA, ALTERNATIVE_SCHEMA
 from fiel.models.baselines import PURCHASE_PROB
 from fiel.models.bootstrap import Comparison, Interval, auc_interval, profit_intervals
+from fiel.models.columns import DROPPED_SCHEMA
 from fiel.models.evaluation import COHORT_SCHEMA, METRICS_SCHEMA, SLICE_SCHEMA
 from fiel.models.gates import Gate, paired
 from fiel.models.metrics import measure
@@ -38,6 +39,7 @@ SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {
     "gates": cards.GATE_SCHEMA,
     "profit": cards.PROFIT_SCHEMA,
     "thresholds": THRESHOLD_SCHEMA,
+    "dropped_columns": DROPPED_SCHEMA,
     "ablation": ABLATION_SCHEMA,
     "alternatives": ALTERNATIVE_SCHEMA,
     "alternative_differences": ALTERNATIVE_DIFFERENCE_SCHEMA,
@@ -75,6 +77,7 @@ def trained_card(learned: Learned) -> ModelCard:
         reliability=found.reliability,
         importances=learned.importances,
         thresholds=found.thresholds,
+        dropped_columns=learned.dropped,
         ablation=learned.search.ablation,
         alternatives=learned.alternatives.table,
         alternative_differences=learned.alternatives.differences,

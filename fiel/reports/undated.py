@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from fiel.core import Core
-from fiel.models.parts import CustomerParts
+from fiel.models.parts import TRAIN, VALID, CustomerParts
 from fiel.program import Program
 from fiel.reports.metrics import ReturnCurve
 
@@ -47,13 +47,22 @@ def undated_coverage(core: Core, scores: pl.DataFrame | None, program: Program) 
     return pl.DataFrame(rows, schema={"group": pl.String, "customers": pl.Int64, "about": pl.String}, orient="row")
 
 
-def grades_table(scores: pl.DataFrame) -> pl.DataFrame:
-    """Customers by grade: grade, customers, mean_prob, expected_profit (the sum), least and most expected profit."""
+def grades_table(scores: pl.DataFrame, core: Core, program: Program) -> pl.DataFrame:
+    """Customers by grade, and what treating all of them is expected to earn.
+
+    Columns: grade, customers, learned (whose own outcome the model was fitted or calibrated on), mean_prob,
+    expected_profit (the sum), least and most expected profit of one customer.
+    """
+    parts = CustomerParts.of_program(program)
+    known = core["labels"].filter(pl.col("label").is_not_null()).select("customer_id").collect()
+    learned = known if parts is None else parts.rows(known, TRAIN, VALID)
     return (
         scores.filter(pl.col("grade").is_not_null())
+        .with_columns(_learned=pl.col("customer_id").is_in(learned["customer_id"].implode()))
         .group_by("grade")
         .agg(
             customers=pl.len().cast(pl.Int64),
+            learned=pl.col("_learned").sum().cast(pl.Int64),
             mean_prob=pl.col("prob").mean(),
             expected_profit=pl.col("expected_profit").sum(),
             least=pl.col("expected_profit").min(),
@@ -75,5 +84,5 @@ def undated_fields(
         "quality": None,
         "expected_losses": None,
         "expected_gains": None,
-        "grades": pl.DataFrame() if scores is None else grades_table(scores),
+        "grades": pl.DataFrame() if scores is None else grades_table(scores, core, program),
     }

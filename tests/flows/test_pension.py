@@ -59,7 +59,14 @@ def in_fund(fund: Fund, monkeypatch: pytest.MonkeyPatch) -> Fund:
 def _quick_program(folder: Path) -> Path:
     """The program file of pension with a small training."""
     content = yaml.safe_load((ROOT / "deployments" / "programs" / "pension.yaml").read_text(encoding="utf-8"))
-    content["training"] |= {"iterations": 25, "threads": 1, "cohorts": 20, "valid_cohorts": 2, "oot_cohorts": 2, "folds": 2}
+    content["training"] |= {
+        "iterations": 25,
+        "threads": 1,
+        "cohorts": 20,
+        "valid_cohorts": 2,
+        "oot_cohorts": 2,
+        "folds": 2,
+    }
     content["training"]["ensemble"] = {"members": 2}
     content["training"]["embedding"] = {"size": 3, "epochs": 2, "rows": 2_000}
     content["promotion"] = {"bootstrap": 60}
@@ -153,7 +160,7 @@ def test_the_report_speaks_of_accounts_and_quarters_and_not_of_stages(in_fund: F
     ):  # fmt: skip
         assert words in text, words
     for words in ("fiel now", "zumbi", "curioso", "stage rule", "customers", "active day", "desencantado"):
-        assert words not in text, words
+        assert re.search(rf"\b{words}\b", text) is None, words  # tables are called core_customers everywhere
 
 
 def test_the_report_shows_what_the_optional_parts_do_and_the_optimistic_split(in_fund: Fund) -> None:

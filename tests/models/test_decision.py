@@ -325,6 +325,19 @@ class TestEconomics:
         assert decision.action == "promote"
         assert "profit for each customer +" in decision.reason
 
+    def test_the_same_recipe_on_newer_data_is_promoted_unless_it_is_shown_to_earn_less(self) -> None:
+        decision = decide(jitter(), CHALLENGER, CHAMPION, self.program(20.0))
+        (gate,) = [gate for gate in decision.gates if gate.name == "profit against the champion"]
+        assert (decision.action, gate.outcome, gate.limit) == ("promote", "pass", "high >= 0")
+
+    def test_the_same_recipe_that_ranks_as_well_and_earns_less_is_not(self) -> None:
+        # With a treatment that pays above .5, log odds that are too low treat too few; the ranking stays as it is.
+        shy = changed(evidence(3, 3), prob=shifted(-2.0))
+        decision = decide(shy, CHALLENGER, CHAMPION, self.program(10.0))
+        (gate,) = [gate for gate in decision.gates if gate.name == "profit against the champion"]
+        assert (decision.action, gate.outcome) == ("keep", "fail")
+        assert "is earning less than the champion: profit for each customer -" in decision.reason
+
     def test_better_ranking_that_earns_nothing_is_not(self) -> None:
         decision = decide(evidence(3, 1), NEW_RECIPE, CHAMPION, self.program(100_000.0))
         assert decision.action == "keep"

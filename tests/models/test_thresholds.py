@@ -104,3 +104,18 @@ def test_expected_maximum_profit_is_the_integral_over_the_acceptance_rate() -> N
 def test_a_certain_acceptance_makes_expected_maximum_profit_the_maximum_profit() -> None:
     labels, probs = np.array([1.0, 0, 0, 1, 0]), np.array([0.9, 0.8, 0.1, 0.4, 0.05])
     assert expected_maximum_profit(labels, probs, BANK) == maximum_profit(labels, probs, BANK) == 34
+
+
+def test_an_uncertain_acceptance_rate_adds_the_expected_maximum_profit_of_both_parts() -> None:
+    rng = np.random.default_rng(3)
+    labels = (rng.random(400) < 0.3).astype(int)
+    probs = np.clip(0.3 + 0.3 * labels + 0.2 * rng.standard_normal(400), 0, 1)
+    frame = pl.DataFrame({"split": ["valid", "oot"] * 200, "label": labels, "prob": probs})
+    rules = Economics(benefit=90, cost=10, acceptance_rate=0.5, acceptance_customers=10)
+    *others, expected = threshold_table(frame, rules).to_dicts()
+    assert [row["by"] for row in others] == ["theory", "validation", "hindsight"]
+    oot = frame.filter(pl.col("split") == "oot")
+    one = expected_maximum_profit(oot["label"].to_numpy().astype(float), oot["prob"].to_numpy(), rules)
+    assert expected["oot_profit"] == pytest.approx(200 * one)
+    assert expected["oot_profit"] >= others[-1]["oot_profit"], "the threshold may follow the rate"
+    assert (expected["threshold"], expected["oot_treated"]) == (None, None)

@@ -142,9 +142,15 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], tuple[str, Any] | None, type[Exceptio
     ),
     "bytes that are no text": (
         {},
-        ("transacoes.csv", overwrite(b"PK\x03\x04\x00\x00")),
+        ("transacoes.csv", overwrite(b"\x89PNG\x00\x00")),
         SourceError,
         "not a text file",
+    ),
+    "a zip that is none": (
+        {},
+        ("transacoes.csv", overwrite(b"PK\x03\x04\x00\x00")),
+        SourceError,
+        r"transacoes\.csv cannot be unpacked",
     ),
     "an encoding that is not UTF-8": (
         {},

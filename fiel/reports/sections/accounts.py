@@ -99,11 +99,10 @@ def _tiles(data: ReportData, view: AccountsView) -> Tiles:
         last = view.quarters.tail(1).with_columns(quarter=quarter_name(pl.col("day"))).row(0, named=True)
         paid = fmt.value(last["contributed"], data.program.value)
         tiles.append(Tile(f"paid in, {last['quarter']}", paid, f"by {fmt.counted(last['contributors'], 'account')}"))
-        if last["is_observed"]:
-            tiles.append(
-                Tile(f"closed, {last['quarter']}", fmt.counted(last["closed"], "account"),
-                     f"{fmt.percent(last['closing_rate'])} of those open before")
-            )  # fmt: skip
+    complete = view.quarters.filter("is_observed").tail(1).with_columns(quarter=quarter_name(pl.col("day"))).to_dicts()
+    for newest in complete:
+        share = f"{fmt.percent(newest['closing_rate'])} of those open before; the newest quarter recorded completely"
+        tiles.append(Tile(f"closed, {newest['quarter']}", fmt.counted(newest["closed"], "account"), share))
     return Tiles(tuple(tiles))
 
 

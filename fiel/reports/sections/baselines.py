@@ -66,6 +66,8 @@ def further_targets(data: ReportData) -> list[Block]:
     if not targets:
         return []
     rows = [_target_row(target, data.more_models.get(target.name)) for target in targets]
+    compared = [name for name in BASELINES if any(row[name] != fmt.MISSING for row in rows)]
+    has_difference = any(row["difference"] != fmt.MISSING for row in rows)
     shown = table(
         pl.DataFrame(rows),
         [
@@ -73,8 +75,8 @@ def further_targets(data: ReportData) -> list[Block]:
             column("horizon", kind="number"),
             column("champion"),
             column("classifier", "classifier, AUC", kind="number"),
-            *(column(name, f"{words}, AUC", kind="number") for name, words in BASELINES.items()),
-            column("difference", "classifier minus purchase model", kind="number"),
+            *(column(name, f"{BASELINES[name]}, AUC", kind="number") for name in compared),
+            *([column("difference", "classifier minus purchase model", kind="number")] if has_difference else []),
             column("decision", "last decision"),
             column("reason", kind="prose"),
         ],

@@ -16,7 +16,8 @@ from fiel.reports.tables import column, number, table
 _CHOSEN = {
     "theory": "by theory (costs and benefits)",
     "validation": "by validation (most profitable there)",
-    "hindsight": "in hindsight",
+    "hindsight": "in hindsight (maximum profit)",
+    "expected": "mean over the acceptance rate (expected maximum profit)",
 }
 
 
@@ -81,6 +82,27 @@ def thresholds(card: ModelCard, judged: About, currency: str) -> list[Block]:
     return [Shown("The threshold", judged.subtitle(f"{currency}, the challenger's scores"), shown)]
 
 
+def columns_that_say_nothing(card: ModelCard, judged: About) -> list[Block]:
+    """The columns of an undated table that the model was not given, and why."""
+    dropped = card.dropped_columns
+    if dropped.is_empty():
+        return []
+    counts = dict(dropped["reason"].value_counts(sort=True).iter_rows())
+    text = (
+        f"{fmt.counted(dropped.height, 'column')} that say nothing in the training part were left out: "
+        f"{fmt.whole(counts.get('constant', 0))} never vary there, {fmt.whole(counts.get('duplicate', 0))} repeat "
+        "another column row by row. No row outside that part was looked at."
+    )
+    shown = table(
+        dropped.with_columns(pl.col("column", "same_as").str.strip_prefix("x_")),
+        [column("column", kind="id"), column("reason"), column("same_as", "equal to", kind="id")],
+    )
+    return [
+        Words(text),
+        Shown("Columns that say nothing", judged.subtitle("by the training part"), shown, is_folded=True),
+    ]
+
+
 def _by_grade(data: ReportData) -> list[Block]:
     economics = data.program.economics
     assert economics is not None
@@ -96,11 +118,19 @@ def _by_grade(data: ReportData) -> list[Block]:
         f"{fmt.whole(data.customers)} (grade 1), with an expected profit of {fmt.money(expected, money)} if the scores "
         "are calibrated. Grades 2 to 5 are the quartiles of the others."
     )
+    learned = int(first["learned"].sum()) if "learned" in first.columns else 0
+    if learned:
+        text += (
+            f" {fmt.counted(learned, 'customer')} of grade 1 taught the model their own outcome, so their scores look "
+            "better than those of a new customer can be: what grade 1 earns where nobody was learned from stands under "
+            "the threshold, on the test part."
+        )
     shown = table(
         data.grades,
         [
             number("grade"),
             number("customers"),
+            *([number("learned", "of them learned from")] if "learned" in data.grades.columns else []),
             number("mean_prob", f"mean {words_of(data).chance}", fmt.percent),
             number("expected_profit", "expected profit if all are treated", lambda amount: fmt.money(amount, money)),
             number("least", "of one customer, from", lambda amount: fmt.money(amount, money)),

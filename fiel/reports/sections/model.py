@@ -16,7 +16,7 @@ from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figu
 from fiel.reports.sections.baselines import further_targets, of_target, side_by_side
 from fiel.reports.sections.evidence import evidence
 from fiel.reports.sections.gates import gates
-from fiel.reports.sections.grades import thresholds
+from fiel.reports.sections.grades import columns_that_say_nothing, thresholds
 from fiel.reports.sections.now import about
 from fiel.reports.sections.wording import target_word
 from fiel.reports.tables import column, number, table
@@ -49,6 +49,7 @@ def model(data: ReportData) -> Section:
     ]
     if data.program.economics is not None:
         blocks += _profit(data, card)
+    blocks += columns_that_say_nothing(card, _judged(data, card))
     blocks += _realised(data)
     blocks += further_targets(data)
     return Section("model", title, tuple(blocks))
