@@ -131,6 +131,8 @@ def make_scores(snapshot: pl.DataFrame, as_of: date) -> pl.DataFrame:
         gain_prob=pl.when(pl.col("stage") != "fiel").then(prob),
         loss_prob=pl.when(pl.col("stage") == "fiel").then(1 - prob),
         value_at_stake=pl.lit(None, pl.Float64),
+        expected_profit=pl.lit(None, pl.Float64),
+        grade=pl.lit(None, pl.Int64),
         reason_1=pl.when("in_population").then(pl.lit("active on few days of the last 28")),
         reason_2=pl.lit(None, pl.String),
         reason_3=pl.lit(None, pl.String),

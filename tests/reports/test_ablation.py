@@ -82,7 +82,7 @@ def test_the_random_split_is_labelled_optimistic_wherever_it_stands() -> None:
     said = " ".join(block.text for block in words if isinstance(block, Words))
     assert "The random split is optimistic by construction" in said
     assert "The ensemble of 5 minus the single model out of time" in said
-    assert "AUC +0.01 (−0.002 to +0.02)" in said
+    assert "AUC +0.010 (−0.002 to +0.020)" in said
 
 
 def test_nothing_is_shown_of_what_was_not_tried() -> None:

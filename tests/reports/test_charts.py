@@ -13,10 +13,12 @@ import vl_convert
 
 from fiel.program import STAGES
 from fiel.reports import charts, theme
+from fiel.reports.accounts import quarters_of
 from fiel.reports.charts import About
 from fiel.reports.charts.base import Chart
 from fiel.reports.charts.model import auc_interval
 from fiel.reports.data import ReportData
+from tests.reports import test_accounts
 from tests.reports.conftest import AS_OF, make_card, make_program
 
 ABOUT = About(AS_OF, 500, simulated=True)
@@ -81,6 +83,7 @@ def charts_of_purchases(shop: ReportData) -> dict[str, Chart]:
     assert view.histories is not None
     assert view.stake is not None
     assert view.disagreement is not None
+    quarters = quarters_of(test_accounts.core(), test_accounts.PROGRAM, test_accounts.AS_OF)
     return {
         "rfm_grid": charts.rfm_grid(view.rfm, ABOUT, unit, "net revenue"),
         "segment_shares": charts.segment_shares(view.rfm, ABOUT, "net revenue"),
@@ -101,6 +104,9 @@ def charts_of_purchases(shop: ReportData) -> dict[str, Chart]:
         "stake_covered": charts.stake_covered(view.stake, ABOUT, unit, charts.DECISION_WORDS),
         "stake_concentration": charts.stake_concentration(view.stake, ABOUT),
         "disagreement_patterns": charts.disagreement_patterns(view.disagreement, ABOUT, unit),
+        "closing_rates": charts.closing_rates(quarters, ABOUT, 0.03),
+        "open_accounts": charts.open_accounts(quarters, ABOUT),
+        "contributions": charts.contributions(quarters, ABOUT, unit),
     }
 
 
