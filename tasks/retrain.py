@@ -86,7 +86,7 @@ def train_challenger(program: str, as_of: date, target: str | None = None) -> di
         if learned.dropped.height:
             text = f"# {program}: columns that say nothing\n\nFound on the training part, kept with the model.\n\n"
             leave_markdown(program, "dropped-columns", text + markdown_table(learned.dropped), "Constant and duplicate")
-            log.info("%d of the table's columns are constant or repeat another one", learned.dropped.height)
+            log.info("left out columns that never vary or repeat another one: %d", learned.dropped.height)
         return {"version": info.version, "run": info.run_id, "uri": context.registry.uri, "trained": True}
 
 

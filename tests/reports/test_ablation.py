@@ -59,6 +59,7 @@ def test_each_part_is_told_with_what_it_saves_and_its_interval() -> None:
     assert "+2.00 % (+1.02 % to +2.98 %)" in rows["with context", "without context"]
     assert rows["with context", "without context"][-1] == "kept"
     assert rows["PCA", "no embedding"][-1] == "left out"
+    assert rows["PCA", "no embedding"][6:8] == ("0.710", "0.700"), "measures of one column line up"
     for words in ("context +2.00 %, kept", "PCA −0.20 %, left out", "ensemble of 5 +0.51 %, kept"):
         assert words in found.description
 
@@ -79,6 +80,7 @@ def test_the_random_split_is_labelled_optimistic_wherever_it_stands() -> None:
     assert isinstance(shown, Shown)
     judged_on = [row[1] for row in shown.table.rows]
     assert judged_on == ["out of time", "out of time", "a random split: optimistic"]
+    assert shown.table.rows[0][4:] == ("0.720 (0.700 to 0.740)", "0.060", "0.110", "8 %", "0.097")
     said = " ".join(block.text for block in words if isinstance(block, Words))
     assert "The random split is optimistic by construction" in said
     assert "The ensemble of 5 minus the single model out of time" in said

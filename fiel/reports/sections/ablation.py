@@ -30,13 +30,13 @@ def ablation(card: ModelCard, judged: About) -> list[Block]:
             column("with"),
             column("without", "against"),
             number("rows"),
-            number("log_loss", "log loss with", fmt.ratio),
-            number("log_loss_without", "against", fmt.ratio),
+            number("log_loss", "log loss with", fmt.measure),
+            number("log_loss_without", "against", fmt.measure),
             column("saved_words", "log loss saved", kind="number"),
-            number("auc", "AUC with", fmt.ratio),
-            number("auc_without", "against", fmt.ratio),
-            number("average_precision", "average precision with", fmt.ratio),
-            number("average_precision_without", "against", fmt.ratio),
+            number("auc", "AUC with", fmt.measure),
+            number("auc_without", "against", fmt.measure),
+            number("average_precision", "average precision with", fmt.measure),
+            number("average_precision_without", "against", fmt.measure),
             column("kept", "in the model"),
         ],
         "Folds inside the training rows; the out-of-time rows had no say. A part stays if it helps there: an optional "
@@ -53,7 +53,8 @@ def beside(card: ModelCard, judged: About) -> list[Block]:
     rows = card.alternatives.with_columns(
         judged_on=pl.when("is_optimistic").then(pl.lit("a random split: optimistic")).otherwise("judged_on"),
         auc_words=pl.Series(
-            [fmt.with_interval(row["auc"], row["auc_low"], row["auc_high"]) for row in found], dtype=pl.String
+            [fmt.with_interval(row["auc"], row["auc_low"], row["auc_high"], "measure") for row in found],
+            dtype=pl.String,
         ),
         model=pl.Series([_called(row) for row in found], dtype=pl.String),
     )
@@ -65,10 +66,10 @@ def beside(card: ModelCard, judged: About) -> list[Block]:
             number("rows"),
             number("target_rate", "target rate", fmt.percent),
             column("auc_words", "AUC", kind="number"),
-            number("average_precision", "PR-AUC", fmt.ratio),
-            number("f1", "F1", fmt.ratio),
+            number("average_precision", "PR-AUC", fmt.measure),
+            number("f1", "F1", fmt.measure),
             number("f1_threshold", "F1 from a score of", fmt.percent),
-            number("log_loss", "log loss", fmt.ratio),
+            number("log_loss", "log loss", fmt.measure),
         ],
         "PR-AUC is the average precision. The threshold of F1 is the best one on rows that do not judge.",
     )
@@ -100,11 +101,12 @@ def _optimism(rows: list[dict[str, Any]]) -> str:
     drawn = next((row for row in rows if row["is_optimistic"]), None)
     if ours is None or drawn is None or ours["auc"] is None or drawn["auc"] is None:
         return ""
+    auc, f1 = ((fmt.measure(drawn[name]), fmt.measure(ours[name])) for name in ("auc", "f1"))
     return (
-        f"On a random split of the rows the AUC is {fmt.ratio(drawn['auc'])} and F1 {fmt.ratio(drawn['f1'])}, out of "
-        f"time {fmt.ratio(ours['auc'])} and {fmt.ratio(ours['f1'])}. The random split is optimistic by construction, "
-        "whatever it comes to: it puts the same customers and the same dates on both sides, and earlier dates judge "
-        "too. It stands here for comparison with figures that were measured so, and measures nothing that is to come."
+        f"On a random split of the rows the AUC is {auc[0]} and F1 {f1[0]}, out of time {auc[1]} and {f1[1]}. The "
+        "random split is optimistic by construction, whatever it comes to: it puts the same customers and the same "
+        "dates on both sides, and earlier dates judge too. It stands here for comparison with figures that were "
+        "measured so, and measures nothing that is to come."
     )
 
 
