@@ -117,7 +117,7 @@ def _seen(interactions: Frame | None, products: pl.DataFrame) -> pl.DataFrame:
         .join(known, on="product_id", how="semi")
         .group_by("session", "product_id")
         .agg((pl.col("kind") == kind).sum().alias(kind) for kind in ("clicks", "carts", "orders"))
-        .collect()
+        .collect(engine="streaming")  # the log may be larger than memory
     )
 
 
