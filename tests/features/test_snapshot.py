@@ -19,7 +19,11 @@ from fiel.tables import TABLES
 from .frames import FAR, TEOMEWHY, core_of, event, history_core, line, on, program, rows, table
 
 Tables = dict[date, dict[str, pl.DataFrame]]
-EVERYTHING = program(features=TEOMEWHY.features.model_dump() | {"groups": list(GROUPS)})
+OF_EVENTS = {
+    name: group for name, group in GROUPS.items() if not group.is_undated and name not in ("quarters", "context")
+}
+"""Groups that a program of daily events can have."""
+EVERYTHING = program(features=TEOMEWHY.features.model_dump() | {"groups": list(OF_EVENTS)})
 """The teomewhy program with every registered group."""
 
 
@@ -63,8 +67,8 @@ def test_each_as_of_yields_the_tables_of_the_program_in_their_schemas() -> None:
 def test_the_chunks_give_what_each_group_gives_on_the_core_itself() -> None:
     core, dates = community(range(80)), [on(day) for day in (10, 25, 40, 41, 80)]
     found = built(core, *dates, rules=EVERYTHING)
-    lazy = {name: group.build(core, dates, EVERYTHING) for name, group in GROUPS.items()}
-    direct = {group.table: lazy[name] for name, group in GROUPS.items()}
+    lazy = {name: group.build(core, dates, EVERYTHING) for name, group in OF_EVENTS.items()}
+    direct = {group.table: lazy[name] for name, group in OF_EVENTS.items()}
     direct["feat_snapshot"] = snapshot(lazy, core, dates, EVERYTHING)
     for name, frame in direct.items():
         together = pl.concat([tables[name] for tables in found.values()])
