@@ -53,4 +53,7 @@ def summed(models: Sequence[CatBoostClassifier], weights: Sequence[float], bias:
     with tempfile.TemporaryDirectory() as folder:  # a sum is no classifier until it is read as one
         path = Path(folder) / "sum.cbm"
         both.save_model(str(path), format="cbm")
-        return CatBoostClassifier().load_model(str(path), format="cbm")
+        found = CatBoostClassifier().load_model(str(path), format="cbm")
+    # A sum has no parameters of its own. CatBoost complains of an empty text at every loading, and writes this one.
+    found.get_metadata()["params"] = '{"flat_params":{}}'
+    return found

@@ -13,6 +13,7 @@ from fiel.errors import SchemaError
 from fiel.models import classifier
 from fiel.models.calibration import Sigmoid
 from fiel.models.classifier import base_recipe, fitted, ignored, pool
+from fiel.models.cross_fitted import model_of
 from fiel.models.embedded import embedding_recipe, fit_embedding
 from fiel.models.ensemble import drawn_members
 from fiel.models.recipe import Member, Recipe
@@ -74,6 +75,14 @@ def test_calibration_is_folded_into_an_ensemble_too() -> None:
     calibrated = classifier.fit(ensemble(), ROWS, Sigmoid(0.8, 0.3, "test"))
     assert classifier.raw_scores(calibrated, ROWS) == pytest.approx(0.8 * plain + 0.3, abs=1e-12)
     assert classifier.shap_values(calibrated, ROWS).shape == (ROWS.height, len(BASE.features))
+
+
+def test_an_ensembles_file_is_loaded_without_a_complaint_and_written_again_as_it_was(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    content = classifier.model_bytes(classifier.fit(ensemble(), ROWS))
+    assert classifier.model_bytes(model_of(content)) == content
+    assert "invalid" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("recipe", [ensemble(), embedded(), embedded("pca"), ensemble(embedded())])
