@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fiel.actions.summary import PlanSummary
-from fiel.program import STAGES
+from fiel.models.wording import spoken
+from fiel.program import STAGES, load_program
+from fiel.settings import load_settings
 from flows.progress import use_progress_lines
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
             f"accounts    {scores['customers']:,} open, {scores['scored']:,} scored, mean {scores['mean_prob']:.3f}"
         )
     _show_segments(result["segments"], result["purchase_models"])
-    _show_model(result["promotion"])
+    _show_model(program, result["promotion"])
     for target, further in result["further_targets"].items():
         OUT.print(f"{target:<11} version {further['champion']}: {further['reason']}")
     _show_plan(result["plan"], result["cycle"])
@@ -114,17 +116,22 @@ def _show_engagement(found: Mapping[str, Any]) -> None:
     OUT.print(f"log         {sum(events.values()):,} events, {found['interactions']['links']:,} sessions linked")
 
 
-def _show_model(promotion: Mapping[str, Any]) -> None:
+def _show_model(program: str, promotion: Mapping[str, Any]) -> None:
+    rules = load_program(program, load_settings())
     metrics = promotion.get("metrics") or {}
     if "challenger" in metrics:
-        table = Table("out of time", "AUC", "log loss", box=None, pad_edge=False)
+        money = f"profit, {rules.economics.currency}" if rules.economics and "profit" in metrics["challenger"] else ""
+        named = ("out of time", "AUC", "log loss", *([money] if money else []))
+        table = Table(*(spoken(name, rules) for name in named), box=None, pad_edge=False)
         for column in table.columns[1:]:
             column.justify = "right"
         for name in ("challenger", "champion", "stage_rule", "purchase_model"):
             found = metrics.get(name)
             if not found:
                 continue
-            table.add_row(name.replace("_", " "), f"{found['auc']:.3f}", f"{found['log_loss']:.3f}")
+            profit = [f"{found['profit']:,.0f}"] if money else []
+            shown = spoken(name.replace("_", " "), rules)
+            table.add_row(shown, f"{found['auc']:.3f}", f"{found['log_loss']:.3f}", *profit)
         OUT.print()
         OUT.print(table)
     OUT.print(f"\nchampion    version {promotion['champion']}: {promotion['reason']}")

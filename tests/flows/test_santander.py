@@ -22,7 +22,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from fiel.errors import CycleConflictError, TimeError
 from fiel.models.parts import CustomerParts
 from fiel.simulate.santander import simulate
-from flows.console import show_leakage, show_status
+from flows.console import show_leakage, show_status, show_summary
 from tasks.context import opened
 from tests.conftest import ROOT
 
@@ -260,6 +260,18 @@ def test_the_status_names_champion_and_cycle(in_bank: Bank, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert re.search(r"champion +fiel-santander version \d+ \(catboost\)", said)
     assert re.search(r"cycle +2016-03-02: 100 grants, 1,000 BRL", said)
+
+
+def test_the_summary_speaks_of_profit_and_the_test_part_and_of_no_stages(
+    in_bank: Bank, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_summary("loyalty", "santander", in_bank.first)
+    said = capsys.readouterr().out
+    assert re.search(r"on the test part +AUC +log loss +profit, BRL", said)
+    earned = in_bank.first["promotion"]["metrics"]["challenger"]["profit"]
+    assert re.search(rf"challenger +0\.\d{{3}} +0\.\d{{3}} +{earned:,.0f}\n", said)
+    for words in ("out of time", "stage rule"):
+        assert words not in said, words
 
 
 def test_new_files_under_the_date_of_a_cycle_that_was_paid_pay_nobody_else(own_bank: Bank, tmp_path: Path) -> None:
