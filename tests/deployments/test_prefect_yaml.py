@@ -51,6 +51,14 @@ def test_a_deployment_has_everything_that_operating_it_needs(entry: dict[str, An
         assert {"slug", "cron", "timezone", "active"} <= schedule.keys()
 
 
+@pytest.mark.parametrize("entry", DEPLOYMENTS, ids=NAMES)
+def test_a_schedule_that_is_on_has_a_source_to_read(entry: dict[str, Any]) -> None:
+    path = ROOT / "deployments" / "programs" / f"{entry['parameters']['program']}.yaml"
+    source = yaml.safe_load(path.read_text(encoding="utf-8"))["source"]
+    if any(schedule["active"] for schedule in entry["schedules"]):
+        assert source.get("path") or source.get("kaggle"), "without a source every run of it would fail"
+
+
 def test_the_chain_is_daily_daily_daily_monthly_and_reward_follows_the_scores() -> None:
     crons = {entry["name"]: [s["cron"] for s in entry["schedules"]] for entry in DEPLOYMENTS}
     assert crons["teomewhy-ingest"] == ["0 6 * * *"]
