@@ -106,7 +106,7 @@ PHRASES = (
     Phrase("x_{key}", "{key}", "{key} being {v}", empty="{key} being unknown"),
     Phrase("c_{key}", "{key}", "{key} being {v}", empty="{key} being unknown", form="text"),
     Phrase("sum_{key}", "{key}", "the sum of {key} being {v}", empty="the sum of {key} being unknown"),
-    Phrase("nonzero_{key}", "{key}", "{v} figures of {key} that are not 0", "{v} figure of {key} that is not 0",
+    Phrase("nonzero_{key}", "{key}", "{v} figures of {key} other than 0", "{v} figure of {key} other than 0",
            empty="no figures of {key}", form="count"),
     Phrase("difference_{key}", "{key}", "{key} being {v}", empty="{key} being unknown"),
     Phrase("ratio_{key}", "{key}", "{key} being {v}", empty="{key} being unknown"),

@@ -252,10 +252,10 @@ def signed_units(number: float, unit: str) -> str:
 def money(amount: float | None, currency: str) -> str:
     """An amount of money, whole.
 
-    >>> money(18660, "BRL")
-    'R$ 18,660'
+    >>> money(18660, "BRL"), money(-16101.4, "BRL")
+    ('R$ 18,660', '−R$ 16,101')
     """
-    return MISSING if _missing(amount) else f"{_CURRENCIES.get(currency, currency)} {whole(amount)}"
+    return units(amount, currency)
 
 
 def day(when: date | None) -> str:
@@ -277,13 +277,13 @@ def words(code: str | None) -> str:
     return MISSING if not code else code.replace("_", " ")
 
 
-def typeset(text: str) -> str:
+def typeset(text: str | None) -> str:
     """A sentence made elsewhere, with real minus signs before its numbers (dates and hyphens stay).
 
     >>> typeset("log loss -0.047 (-0.056 to -0.037) on 2011-09-01, out-of-time")
     'log loss −0.047 (−0.056 to −0.037) on 2011-09-01, out-of-time'
     """
-    return re.sub(r"(?<![\w-])-(?=[\d.])", MINUS, text)
+    return MISSING if not text else re.sub(r"(?<![\w-])-(?=[\d.])", MINUS, text)
 
 
 def listed(parts: list[str]) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +23,8 @@ _STEPS = ("read", "set_aside", "rejected", "kept", "changed")
 _LONGEST = 32
 _BARS = "▁▂▃▄▅▆▇█"
 _NO_ROW = "\u00a0"
+_NO_AMOUNT = re.compile(r"(?:^|_)(?:id|code|year)$|(?:Id|ID|Code|Year|Ano)$")
+"""Names of columns whose whole numbers are names: thousands are not separated in them."""
 
 COLUMNS: tuple[Column, ...] = (
     column("column", kind="id"),
@@ -138,7 +141,7 @@ def columns_of_table(profile: pl.DataFrame, table: str) -> pl.DataFrame:
     rows = profile.filter(pl.col("table_name") == table).sort("position")
     five = ("lowest", "quartile_1", "median", "quartile_3", "highest")
     shown = rows.with_columns(
-        pl.Series(name, [_value(value, kind) for value, kind in rows.select(name, "kind").iter_rows()], pl.String)
+        pl.Series(name, [_value(*row) for row in rows.select(name, "kind", "column").iter_rows()], pl.String)
         for name in five
     )
     return shown.with_columns(
@@ -229,12 +232,17 @@ def reconciled_words(found: Reconciliation, program: Program | None = None) -> s
     )
 
 
-def _value(value: str | None, kind: str) -> str | None:
-    """A value of core_profile as people read it: thousands separated, days without a time, long texts cut."""
+def _value(value: str | None, kind: str, column_name: str) -> str | None:
+    """A value of core_profile as people read it: thousands separated, days without a time, long texts cut.
+
+    Years, codes and ids are no amounts: they stand as they are.
+    """
     if value is None or kind in ("text", "flag"):
         return None if value is None else _shortened(value)
     if kind == "date":
         return value[: len("2024-01-01")]
+    if _NO_AMOUNT.search(column_name) and value.removeprefix("-").isdigit():
+        return value
     if "." in value or "e" in value.lower():
         return f"{Decimal(value):,}".replace("-", fmt.MINUS)
     return fmt.whole(int(value))

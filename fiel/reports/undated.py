@@ -10,6 +10,7 @@ import polars as pl
 from fiel.core import Core
 from fiel.models.parts import TRAIN, VALID, CustomerParts
 from fiel.program import Program
+from fiel.reports import format as fmt
 from fiel.reports.metrics import ReturnCurve
 
 PARTS = {"train": "training", "valid": "validation", "oot": "test"}
@@ -32,7 +33,11 @@ def undated_coverage(core: Core, scores: pl.DataFrame | None, program: Program) 
     known = labels.filter(pl.col("label").is_not_null())
     rows: list[tuple[str, int, str]] = [
         ("customers", attributes.height, "one row each in the source's table"),
-        ("outcome known", known.height, f"{int(known['label'].sum()):,} of them {program.target.name}"),
+        (
+            "outcome known",
+            known.height,
+            f"{int(known['label'].sum()):,} of them positive ({fmt.words(program.target.name)})",
+        ),
     ]
     parts = CustomerParts.of_program(program)
     if parts is not None:

@@ -156,7 +156,7 @@ def test_the_report_speaks_of_accounts_and_quarters_and_not_of_stages(in_fund: F
     for words in (
         "Simulated data", "open accounts", "Who is likely to close", "Share of the accounts that closed, by quarter",
         "expected to close within 3 months", "expected to close within 12 months", "complete", "in part", "2022Q3",
-        "Levels: closing", "This program grants nothing", "AUC by quarterly cohort", "RUB",
+        "Levels of loyalty: closing", "This program grants nothing", "AUC by quarterly cohort", "RUB",
     ):  # fmt: skip
         assert words in text, words
     for words in ("fiel now", "zumbi", "curioso", "stage rule", "customers", "active day", "desencantado"):

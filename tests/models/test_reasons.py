@@ -52,6 +52,15 @@ def model_on(frame: pl.DataFrame, features: tuple[str, ...]) -> LoadedModel:
         ("course_share_sql_2025", None, False, "the course sql 2025 not being known yet lowers it"),
         ("as_of_weekday", 7, True, "the score being made for a Sunday raises it"),
         ("live_days_d28", 20, True, "20 days with live events among the last 28 raise it"),
+        ("years_left", 7.9, True, "having 7.9 years left to the life expectancy raises it"),
+        ("operated_ytd", 66, False, "a turnover of 66 points in the year so far lowers it"),
+        (
+            "operation_sum_mean_q2",
+            50,
+            True,
+            "a mean of 50 points contributed a quarter in the last 2 quarters raises it",
+        ),
+        ("nonzero_num_op", 0, True, "0 figures of num_op other than 0 raise it"),
         ("some_new_column", 3, True, "some new column of 3 raises it"),
     ],
 )

@@ -11,6 +11,8 @@ from fiel.core import Core
 from fiel.program.pension import quarter_end
 from fiel.reports.accounts import accounts_coverage, accounts_view, quarters_of
 from fiel.reports.cards import SourceCard
+from fiel.reports.charts import About
+from fiel.reports.charts.accounts import closing_rates
 from fiel.reports.data import ReportData, collect
 from fiel.reports.page import render_report
 from fiel.tables import TABLES
@@ -141,6 +143,22 @@ def test_the_page_warns_where_a_level_holds_nearly_everyone() -> None:
     assert "100 % of the accounts are in one level of loyalty" in crowded.replace("\u00a0", " ")
     spread = render_report(report(scores=scores([0.9, 0.5, 0.03, 0.04]), probs=probs([0.1, 0.5, 0.9, 0.9])))
     assert "tell nobody apart" not in spread
+
+
+def test_the_chart_of_closings_names_what_is_expected_and_what_is_recorded_in_part() -> None:
+    rows = quarters_of(core(), PROGRAM, AS_OF)
+    spec = closing_rates(rows, About(AS_OF, 4), 0.0166).to_dict()
+    named = [layer["encoding"].get("text", {}).get("value") for layer in spec["layer"]]
+    assert {"recorded in part", "expected: 1.7 %"} <= set(named)
+    complete = closing_rates(rows.with_columns(is_observed=True), About(AS_OF, 4), None).to_dict()
+    assert not [layer for layer in complete["layer"] if "text" in layer["encoding"]]
+
+
+def test_levels_are_told_for_each_horizon_in_words() -> None:
+    page = render_report(report(scores=scores([0.1] * 4), probs=probs([0.2] * 4)))
+    for title in ("Levels of loyalty: closing within 3 months", "Levels of loyalty: closing within 12 months"):
+        assert title in page
+    assert "at the end of 2021-12-31" in page
 
 
 def test_the_page_says_what_is_missing() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import polars as pl
 import pytest
@@ -12,7 +14,10 @@ from fiel.actions.messages.export import write_message_export
 from fiel.actions.messages.writing import Written, write_messages
 from fiel.errors import MessageError
 from fiel.lake import Lake
+from fiel.reports.data import ReportData
 from fiel.reports.messages import message_view, messages_markdown
+from fiel.reports.sections.base import Shown, Words
+from fiel.reports.sections.messages import messages
 from fiel.store import Store
 from tests.actions.messages.worlds import AS_OF, catalogue, chosen, program
 
@@ -86,3 +91,18 @@ def test_a_damaged_export_says_how_to_write_it_again(lake: Lake, written: Writte
     lake.put(f"{lake.file_path('exports', AS_OF.isoformat(), 'messages')}/{name}", b'{"customer_id"')
     with pytest.raises(MessageError, match="fiel run message --program club --as-of 2025-09-01"):
         message_view(lake, AS_OF)
+
+
+def test_the_report_says_of_how_many_messages_it_speaks_and_who_gets_none(lake: Lake, written: Written) -> None:
+    write_message_export(written, program(), lake, AS_OF)
+    for most, is_told in ((16, True), (17, False)):
+        made = program()
+        assert made.messages is not None
+        limited = made.model_copy(update={"messages": made.messages.model_copy(update={"most": most})})
+        data = SimpleNamespace(program=limited, messages=message_view(lake, AS_OF), as_of=AS_OF, customers=900)
+        section = messages(cast("ReportData", data))
+        assert section is not None
+        told = next(block for block in section.blocks if isinstance(block, Words)).text
+        assert ("16 customers of the highest value, as many as the program file allows" in told) is is_told
+        subtitles = [block.subtitle for block in section.blocks if isinstance(block, Shown)]
+        assert [text.rsplit(", ", 1)[1] for text in subtitles] == ["16 customers", "16 customers", "6 customers"]

@@ -60,6 +60,8 @@ def made_profile() -> pl.DataFrame:
             "country": ["Spain", "Spain", "Peru", "Peru"],
             "price": [1.5, 2.5, 1234.25, 2.5],
             "pieces": [-1200, 1, 1, 3],
+            "postal_code": [101000, 101000, 236507, 101000],
+            "year": [2015, 2016, 2016, 2023],
             "when": [datetime(2024, 1, 31, 8, 5), datetime(2024, 2, 1), datetime(2024, 5, 2), datetime(2024, 5, 3)],
         }
     )
@@ -137,6 +139,8 @@ def test_values_are_shown_as_people_read_them() -> None:
     shown = {row["column"]: row for row in columns_of_table(made_profile(), "sales").to_dicts()}
     assert shown["pieces"]["lowest"] == "−1,200"
     assert shown["price"]["highest"] == "1,234.25"
+    assert shown["year"]["middle"] == "2016 (2016 to 2016)", "a year is no amount"
+    assert shown["postal_code"]["lowest"] == "101000", "nor is a code"
     assert shown["price"]["middle"] == "2.5 (2.5 to 2.5)"
     assert (shown["when"]["lowest"], shown["when"]["highest"]) == ("2024-01-31", "2024-05-03")
     assert shown["buyer"]["missing_share"] == 0.25

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import polars as pl
 import pytest
@@ -10,13 +12,15 @@ import pytest
 from fiel.core import Core
 from fiel.models.columns import DROPPED_SCHEMA
 from fiel.models.parts import CustomerParts
+from fiel.models.thresholds import THRESHOLD_SCHEMA
 from fiel.program import read_program
 from fiel.reports.cards import ModelCard
 from fiel.reports.charts import About
+from fiel.reports.data import ReportData
 from fiel.reports.labels import feature_label
 from fiel.reports.model_card import card_json, read_card
-from fiel.reports.sections.base import Shown, Words
-from fiel.reports.sections.grades import columns_that_say_nothing, thresholds
+from fiel.reports.sections.base import Shown, Tiles, Words
+from fiel.reports.sections.grades import columns_that_say_nothing, grades, thresholds
 from fiel.reports.undated import grades_table, undated_coverage
 from fiel.settings import HOME
 
@@ -60,13 +64,31 @@ def test_the_coverage_counts_each_labelled_customer_in_one_part(core: Core, scor
     assert sum(found[f"in the {part} part"] for part in ("training", "validation", "test")) == 50
 
 
+def test_the_first_screen_says_whom_it_pays_to_treat_and_what_that_earns(core: Core, scores: pl.DataFrame) -> None:
+    by_theory = pl.DataFrame([("theory", 0.1, 50.0, 12, -1_234.0)], schema=THRESHOLD_SCHEMA, orient="row")
+    judged = pl.DataFrame({"split": ["oot"], "model": ["catboost"], "rows": [20]})
+    card = ModelCard("1", "catboost", "promote", "", thresholds=by_theory, metrics=judged)
+    found = grades_table(scores, core, PROGRAM)
+    data = SimpleNamespace(
+        program=PROGRAM, model=card, plan=None, grades=found, customers=60, ranking=scores.with_columns(rank=1),
+        as_of=AS_OF, horizon_date=AS_OF,
+    )  # fmt: skip
+    tiles = grades(cast("ReportData", data)).blocks[0]
+    assert isinstance(tiles, Tiles)
+    told = {tile.label: (tile.value, tile.note) for tile in tiles.tiles}
+    assert told["pays to treat"] == ("40 customers", "66.7 % of all: above a probability of 10 %")
+    assert told["expected profit"][0] == "R$ 1,220"
+    assert told["profit out of time"] == ("−R$ 1,234", "12 treated of 20 whom the model had never seen")
+    assert "granted" not in told
+
+
 def test_columns_that_say_nothing_are_counted_and_named_as_the_source_names_them() -> None:
     card = ModelCard(version="1", kind="catboost", action="promote", reason="", dropped_columns=DROPPED)
     words, shown = columns_that_say_nothing(card, About(AS_OF, 10, False))
     assert isinstance(words, Words)
     assert isinstance(shown, Shown)
-    assert "2 columns that say nothing" in words.text
-    assert "1 never vary there, 1 repeat another column" in words.text
+    assert "they say nothing in the training part: 2 columns" in words.text
+    assert "1 without any variation there, 1 equal to another column" in words.text
     assert shown.is_folded
 
 

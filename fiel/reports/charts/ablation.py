@@ -74,7 +74,7 @@ def ablation(frame: pl.DataFrame, about: About) -> Chart:
         "saved:Q",
         title="log loss saved",
         scale=alt.Scale(padding=28),
-        axis=alt.Axis(format="+.1%", tickCount=5),
+        axis=alt.Axis(labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.1%')", tickCount=5),
     )
     shapes = alt.Scale(domain=["kept", "left out"], range=["diamond", "circle"])
     zero = alt.Chart(pl.DataFrame({"at": [0.0]})).mark_rule(strokeDash=[4, 3], color=light("muted")).encode(x="at:Q")

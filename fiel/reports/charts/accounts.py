@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import altair as alt
 import polars as pl
 
 from fiel.program import Value
 from fiel.reports import format as fmt
-from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, time_x, tip
+from fiel.reports.charts.base import About, Chart, as_text, finished, ground, label, layered, tip
 from fiel.reports.theme import light
+
+_ROOM = 0.16
+"""Of the time shown, what is left free after it: the names of the last marks stand there."""
 
 
 def quarter_name(day: pl.Expr) -> pl.Expr:
@@ -23,8 +28,10 @@ def closing_rates(quarters: pl.DataFrame, about: About, expected: float | None) 
     """
     known = quarters.filter(pl.col("closing_rate").is_not_null())
     rows = _named(known.select("day", "closed", "at_risk", pl.col("closing_rate").round(5), "is_observed"))
+    days = known["day"]
+    until = None if days.is_empty() else days[-1] + (days[-1] - days[0]) * _ROOM
     base = alt.Chart(rows).encode(
-        time_x("day"),
+        _year_x("day", until),
         alt.Y("closing_rate:Q", title="share closed", axis=alt.Axis(format=".1%")),
         tooltip=[
             tip("quarter", "quarter"),
@@ -42,17 +49,23 @@ def closing_rates(quarters: pl.DataFrame, about: About, expected: float | None) 
         color=light("muted"), filled=False, size=40, opacity=1
     )
     layers = [line, full, hollow]
+    partly = known.filter(~pl.col("is_observed")).tail(1)
+    beside = {"align": "left", "dx": 8, "color": light("muted")}
+    is_above = expected is None or partly.is_empty() or partly["closing_rate"].item() >= expected
+    if partly.height:
+        at = alt.Chart(partly.select("day", "closing_rate")).encode(_year_x("day", until), y="closing_rate:Q")
+        layers.append(label(at, alt.value("recorded in part"), **beside, dy=-8 if is_above else 8))
     if expected is not None:
         end = alt.Chart(as_text(pl.DataFrame({"day": [about.as_of], "closing_rate": [round(expected, 5)]}))).encode(
-            time_x("day"), y="closing_rate:Q", tooltip=[tip("closing_rate", "expected next quarter", ".2%")]
+            _year_x("day", until), y="closing_rate:Q", tooltip=[tip("closing_rate", "expected next quarter", ".2%")]
         )
-        words = alt.value(f"expected next: {fmt.percent(expected)}")
-        named = {"align": "right", "dx": -8, "dy": -12, "color": light("ink")}
+        words = alt.value(f"expected: {fmt.percent(expected)}")
+        named = {**beside, "dy": 8 if is_above else -8, "color": light("ink")}
         layers += [end.mark_point(shape="diamond", color=light("ink"), fill=light("ink"), size=70, opacity=1),
                    ground(end, words, **named), label(end, words, **named)]  # fmt: skip
     observed = known.filter("is_observed")
-    partly = known.height - observed.height
-    note = f" The last {fmt.counted(partly, 'quarter')} (hollow) are recorded in part." if partly else ""
+    few = known.height - observed.height
+    note = f" The last {fmt.counted(few, 'quarter')} (hollow) are recorded in part." if few else ""
     most = observed.sort("closing_rate", descending=True).head(1)
     told = (
         f"The most was {fmt.percent(most['closing_rate'].item())} in {_of(most)}."
@@ -73,12 +86,12 @@ def open_accounts(quarters: pl.DataFrame, about: About) -> Chart:
     rows = _named(quarters.select("day", "open", "opened", "closed"))
     last = rows.tail(1)
     base = alt.Chart(rows).encode(
-        time_x("day"),
+        _year_x("day"),
         alt.Y("open:Q", title="accounts"),
         tooltip=[tip("quarter", "quarter"), tip("open", "open", ",d"), tip("opened", "opened", ",d"),
                  tip("closed", "closed", ",d")],
     )  # fmt: skip
-    end = alt.Chart(last).encode(time_x("day"), y="open:Q")
+    end = alt.Chart(last).encode(_year_x("day"), y="open:Q")
     words = alt.value(f"{fmt.whole(last['open'].item())} open")
     named = {"align": "right", "dx": -4, "dy": -12, "color": light("accent")}
     return finished(
@@ -100,9 +113,13 @@ def contributions(quarters: pl.DataFrame, about: About, value: Value) -> Chart:
         alt.Chart(rows)
         .mark_rect(color=light("accent"), stroke=light("paper"), strokeWidth=0.5)
         .encode(
-            time_x("begin"),
+            _year_x("begin"),
             x2="end:T",
-            y=alt.Y("amount:Q", title=value.unit, axis=alt.Axis(format="~s")),
+            y=alt.Y(
+                "amount:Q",
+                title=value.unit,
+                axis=alt.Axis(labelExpr="datum.value == 0 ? '0' : format(datum.value, '~s')"),
+            ),
             tooltip=[
                 tip("quarter", "quarter"),
                 tip("amount", value.unit, ",.0f"),
@@ -120,6 +137,13 @@ def contributions(quarters: pl.DataFrame, about: About, value: Value) -> Chart:
         f"{fmt.value(last['contributed'].item(), value)}.",
         200,
     )
+
+
+def _year_x(field: str, until: date | None = None) -> alt.X:
+    """A date on the x axis, marked by the year; the axis goes on to `until`, so that labels have room."""
+    end = {} if until is None else {"domainMax": alt.DateTime(year=until.year, month=until.month, date=until.day)}
+    axis = alt.Axis(format="%Y", tickCount=6, title=None)
+    return alt.X(f"{field}:T", scale=alt.Scale(type="utc", **end), axis=axis)
 
 
 def _named(rows: pl.DataFrame) -> pl.DataFrame:

@@ -11,6 +11,9 @@ from fiel.reports import format as fmt
 from fiel.reports.charts.base import About, Chart, finished, ground, label, layered, text_on_viridis, tip
 from fiel.reports.theme import SEQUENTIAL, light
 
+POINTS = "datum.value == 0 ? '0' : format(100 * datum.value, '+~r')"
+"""Labels of an axis of differences of shares, in percentage points."""
+
 
 def segments_by_risk(crossed: pl.DataFrame, segments: Sequence[str], risks: Sequence[str], about: About) -> Chart:
     """Customers in each segment (rows, the most valuable first) and risk group (columns, the lowest first).
@@ -71,9 +74,7 @@ def observed_uplift(rows: pl.DataFrame, overall: float | None, what: str, about:
             tip("predicted_uplift", "predicted", "+.2%"),
         ],
     )
-    value = alt.X(
-        "uplift:Q", title="left less often when treated (percentage points)", axis=alt.Axis(format="+.0%", tickCount=6)
-    )
+    value = alt.X("uplift:Q", title="left less often when treated", axis=alt.Axis(labelExpr=POINTS, tickCount=6))
     zero = alt.Chart(pl.DataFrame({"zero": [0]})).mark_rule(strokeDash=[4, 3], color=light("muted")).encode(x="zero:Q")
     layers = [
         zero,
@@ -112,7 +113,7 @@ def qini_curve(curve: pl.DataFrame, confidence: float, about: About) -> Chart:
         "share:Q", title="share treated, the highest predicted uplift first", axis=alt.Axis(format=".0%", tickCount=6)
     )
     base = alt.Chart(rows).encode(x, tooltip=tips)
-    y = alt.Y("gain:Q", title="kept for each 1,000 treated")
+    y = alt.Y("gain:Q", title="kept for each 1,000 treated", axis=alt.Axis(tickCount=6))
     end = alt.Chart(rows.filter(pl.col("share") == pl.col("share").max()))
     middle = alt.Chart(rows.filter((pl.col("share") - 0.7).abs() == (pl.col("share") - 0.7).abs().min()))
     named = {"align": "left", "dx": 4, "dy": 14, "color": light("muted")}

@@ -17,6 +17,8 @@ from fiel.reports.charts.base import About, Chart, finished, ground, label, laye
 from fiel.reports.theme import ROLE_COLOURS, light
 
 METRIC_NAMES = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier score", "profit": "profit"}
+_FEW = 0.1
+"""Rates below are shown to a tenth of a per cent."""
 _BETTER = {
     "auc": "higher is better",
     "log_loss": "lower is better",
@@ -29,13 +31,23 @@ BASELINES = {"stage_rule": "stage rule", "purchase_model": "purchase model"}
 
 
 def model_comparison(
-    comparison: pl.DataFrame, metric: str, about: About, called: Mapping[str, str] | None = None
+    comparison: pl.DataFrame,
+    metric: str,
+    about: About,
+    called: Mapping[str, str] | None = None,
+    currency: str = "",
 ) -> Chart:
-    """One metric of champion, challenger and baselines out of time, with intervals; `called` renames them."""
+    """One metric of champion, challenger and baselines out of time, with intervals; `called` renames them.
+
+    `currency` is that of the profit.
+    """
     found = comparison.filter(pl.col("metric") == metric)
     shown = [role for role in ROLE_COLOURS if role != "purchase model" or role in found["model"]]
     kind, digits = ("whole", ",.0f") if metric == "profit" else ("measure", ".4f")
     words = [fmt.with_interval(row["value"], row["low"], row["high"], kind) for row in found.to_dicts()]
+    if metric == "profit" and currency:
+        words = [f"{fmt.money(row['value'], currency)}{text.removeprefix(fmt.whole(row['value']))}"
+                 for row, text in zip(found.to_dicts(), words, strict=True)]  # fmt: skip
     rows = found.with_columns(pl.col("value", "low", "high").round(5), words=pl.Series(words, dtype=pl.String))
     name = METRIC_NAMES.get(metric, metric)
     heading = name[:1].upper() + name[1:]
@@ -101,7 +113,8 @@ def gains_by_decile(gains: pl.DataFrame, about: About, target: str, split: str =
     # Ten labels with a unit do not fit on a phone, so they are numbers; the axis carries the per cent.
     numbers = base.transform_calculate(percent="100 * datum.target_rate")
     on_top: dict[str, Any] = {"align": "center", "baseline": "bottom", "dx": 0, "dy": -4}
-    percent = alt.Text("percent:Q", format=".0f")
+    # Rates of a few per cent would all read 1 or 0 as whole numbers.
+    percent = alt.Text("percent:Q", format=".0f" if float(rows["target_rate"].max() or 0) >= _FEW else ".1f")  # type: ignore[arg-type]
     baseline = alt.Chart(pl.DataFrame({"rate": [everyone], "words": [f"everyone: {fmt.percent(everyone)}"]}))
     line = baseline.mark_rule(strokeDash=[4, 3], color=light("ink")).encode(y="rate:Q")
     name = label(
@@ -217,7 +230,8 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
     `frame` has the columns of `Evaluation.slices`. Small slices are drawn too, and say how many rows they have.
     """
     low, high = auc_interval(pl.col("auc"), pl.col("positives"), pl.col("rows") - pl.col("positives"))
-    names = pl.format("{} (n = {})", _slice_name(), "rows")
+    counts = pl.Series("count", [fmt.whole(rows) for rows in frame["rows"]], dtype=pl.String)
+    names = pl.format("{} (n = {})", _slice_name(), counts)
     rows = (
         frame.filter(pl.col("split") == split, pl.col("auc").is_not_null())
         .with_columns(low=low.round(4), high=high.round(4), name=names)

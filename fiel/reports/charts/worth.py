@@ -130,7 +130,9 @@ def profit_curve(profit: pl.DataFrame, about: About, currency: str, threshold: f
     band = base.mark_area(opacity=0.2).encode(alt.Y("low:Q", title=f"profit ({unit})"), y2="high:Q")
     line = base.mark_line().encode(alt.Y("profit:Q"))
     best = rows.sort(["profit", "threshold"], descending=[True, False]).head(1)
-    best_words = f"best {fmt.money(best['profit'].item(), currency)} from {fmt.percent(best['threshold'].item())}"
+    best_words = (
+        f"best drawn: {fmt.money(best['profit'].item(), currency)} from {fmt.percent(best['threshold'].item())}"
+    )
     mark = alt.Chart(best.with_columns(words=pl.lit(best_words))).encode(x="threshold:Q", y="profit:Q")
     even = alt.Chart(pl.DataFrame({"threshold": [threshold]}))
     rule = even.mark_rule(strokeDash=[4, 3], color=light("muted")).encode(x="threshold:Q")

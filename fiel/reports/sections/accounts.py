@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from fiel.reports import charts
@@ -84,7 +86,9 @@ def _view(data: ReportData) -> AccountsView:
 
 
 def _tiles(data: ReportData, view: AccountsView) -> Tiles:
-    tiles = [Tile("open accounts", fmt.whole(data.customers), f"at the end of the day before {fmt.day(data.as_of)}")]
+    tiles = [
+        Tile("open accounts", fmt.whole(data.customers), f"at the end of {fmt.day(data.as_of - timedelta(days=1))}")
+    ]
     for risk in view.risks:
         found = Expectation.of(risk.probs)
         if found is not None:
@@ -152,7 +156,7 @@ def _levels(data: ReportData, risk: TargetRisk) -> list[Block]:
     )
     blocks: list[Block] = [
         Shown(
-            f"Levels: {fmt.words(risk.target)}, within {risk.horizon}",
+            f"Levels of loyalty: closing within {risk.horizon}",
             about(data).subtitle("accounts", everyone),
             shown,
         )
@@ -178,7 +182,7 @@ def _ranking(data: ReportData, view: AccountsView) -> Shown:
         number("quarters_since_opening", "quarters open"),
     ]
     columns += [
-        column(name, f"reason {place}", kind="prose")
+        column(name, f"reason {place}", fmt.typeset, "prose")
         for place in (1, 2, 3)
         if (name := f"reason_{place}") in view.ranking.columns and view.ranking[name].is_not_null().any()
     ]

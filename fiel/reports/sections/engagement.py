@@ -129,7 +129,7 @@ def interactions(data: ReportData) -> Section | None:
         figure("events-weekday", days, table(event_distribution(counts, "weekday")), half=True),
         Shown(
             "Most popular articles",
-            about(data).subtitle("by the number of sessions that have one", items.height, "article"),
+            about(data).subtitle("by the number of sessions that hold it", items.height, "article"),
             table(items, columns),
         ),
     ]
@@ -187,8 +187,8 @@ def _how(data: ReportData, view: EngagementView) -> str:
     return (
         "Engagement is a weighted sum of the first principal components, each turned so that higher means less "
         "leaving, scaled to 0 to 100 on the training rows. Each probability comes from a model that was fitted "
-        "without the customer. Value is (1 - probability) x engagement x 1,000; segments are four clusters of the "
-        "three, named by their rank in value."
+        "without the customer. Value is (1 − probability) x engagement x 1,000; segments are four clusters of the "
+        "three, named by their rank in value, from premium down to base."
     )
 
 

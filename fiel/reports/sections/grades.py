@@ -9,7 +9,7 @@ from fiel.reports import format as fmt
 from fiel.reports.cards import ModelCard
 from fiel.reports.charts import About
 from fiel.reports.data import LISTED, ReportData
-from fiel.reports.sections.base import Block, Empty, Section, Shown, Words
+from fiel.reports.sections.base import Block, Empty, Section, Shown, Tile, Tiles, Words
 from fiel.reports.sections.now import about, words_of
 from fiel.reports.tables import column, number, table
 
@@ -29,7 +29,7 @@ def grades(data: ReportData) -> Section:
         return Section("treat", title, (Empty("There are no scores for this date.", command),))
     blocks: list[Block] = []
     if data.program.economics is not None and data.grades.height:
-        blocks += _by_grade(data)
+        blocks += [Tiles(_tiles(data)), *_by_grade(data)]
     columns = [
         number("rank", "place"),
         column("customer_id", "customer", kind="id"),
@@ -42,7 +42,7 @@ def grades(data: ReportData) -> Section:
             number("grade"),
         ]
     columns += [
-        column(name, f"reason {place}", kind="prose")
+        column(name, f"reason {place}", fmt.typeset, "prose")
         for place in (1, 2, 3)
         if (name := f"reason_{place}") in data.ranking.columns and data.ranking[name].is_not_null().any()
     ]
@@ -89,9 +89,10 @@ def columns_that_say_nothing(card: ModelCard, judged: About) -> list[Block]:
         return []
     counts = dict(dropped["reason"].value_counts(sort=True).iter_rows())
     text = (
-        f"{fmt.counted(dropped.height, 'column')} that say nothing in the training part were left out: "
-        f"{fmt.whole(counts.get('constant', 0))} never vary there, {fmt.whole(counts.get('duplicate', 0))} repeat "
-        "another column row by row. No row outside that part was looked at."
+        f"Left out, because they say nothing in the training part: {fmt.counted(dropped.height, 'column')} "
+        f"({fmt.whole(counts.get('constant', 0))} without any variation there, "
+        f"{fmt.whole(counts.get('duplicate', 0))} equal to another column row by row). No row outside that part was "
+        "looked at."
     )
     shown = table(
         dropped.with_columns(pl.col("column", "same_as").str.strip_prefix("x_")),
@@ -101,6 +102,39 @@ def columns_that_say_nothing(card: ModelCard, judged: About) -> list[Block]:
         Words(text),
         Shown("Columns that say nothing", judged.subtitle("by the training part"), shown, is_folded=True),
     ]
+
+
+def _tiles(data: ReportData) -> tuple[Tile, ...]:
+    """How many it pays to treat, what that is expected to earn and earned on the judging rows, what is granted."""
+    economics, card, plan = data.program.economics, data.model, data.plan
+    assert economics is not None
+    first = data.grades.filter(pl.col("grade") == 1)
+    treated, expected = int(first["customers"].sum()), float(first["expected_profit"].sum())
+    tiles = [
+        Tile(
+            "pays to treat",
+            fmt.counted(treated, "customer"),
+            f"{fmt.percent(treated / max(data.customers, 1))} of all: above a probability of "
+            f"{fmt.percent(threshold(economics))}",
+        ),
+        Tile("expected profit", fmt.money(expected, economics.currency), "if all of them are treated"),
+    ]
+    theory = pl.DataFrame() if card is None else card.thresholds.filter(pl.col("by") == "theory")
+    if card is not None and theory.height:
+        judged = card.metrics.filter(pl.col("split") == "oot", pl.col("model") == "catboost")["rows"].sum()
+        tiles.append(
+            Tile(
+                "profit out of time",
+                fmt.money(theory["oot_profit"].item(), economics.currency),
+                f"{fmt.whole(theory['oot_treated'].item())} treated of {fmt.whole(int(judged))} whom the model had "
+                "never seen",
+            )
+        )
+    if plan is not None:
+        note = f"to {fmt.counted(plan.paid_customers, 'customer')}, {fmt.whole(plan.held_out)} held out"
+        label = "granted" if data.money.applied else "proposed to pay"
+        tiles.append(Tile(label, fmt.units(plan.paid_points, data.program.value.unit), note))
+    return tuple(tiles)
 
 
 def _by_grade(data: ReportData) -> list[Block]:

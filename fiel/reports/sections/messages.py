@@ -26,33 +26,53 @@ def messages(data: ReportData) -> Section | None:
         command = f"fiel run message --program {data.program.name} --as-of {fmt.day(data.as_of)}"
         return Section("messages", TITLE, (Empty("No messages were written for this date.", command),))
     view = data.messages
-    blocks: list[Block] = [Words(_in_words(view)), Tiles(_tiles(view))]
+    blocks: list[Block] = [Words(_in_words(view, data)), Tiles(_tiles(view))]
     if view.stopped:
         blocks.append(Words(f"The language model was not asked to the end: {view.stopped}.", "warning"))
     counts = view.counts.with_columns(pl.col("status").replace(STATUSES))
     blocks.append(
-        Shown("Messages by writer, language and tone", about(data).subtitle("messages"), table(counts, COUNTED))
+        Shown(
+            "Messages by writer, language and tone",
+            about(data).subtitle("messages", view.messages),
+            table(counts, COUNTED),
+        )
     )
     if view.refused.height:
         note = "A draft is refused by the first guard that it fails. It is rewritten once, then the template writes."
         shown = table(view.refused, [column("guard"), number("drafts", "drafts refused")], note)
-        blocks.append(Shown("What the guards refused", about(data).subtitle("drafts of the language model"), shown))
+        blocks.append(
+            Shown("What the guards refused", about(data).subtitle("drafts of the language model", view.messages), shown)
+        )
     if view.bases.height:
         shown = table(
             view.bases.with_columns(pl.col("basis").replace(BASES)),
             [column("basis", "recommended by"), number("products", "products in messages")],
         )
-        blocks.append(Shown("Where the recommendations come from", about(data).subtitle("two for each message"), shown))
+        blocks.append(
+            Shown(
+                "Where the recommendations come from",
+                about(data).subtitle("two for each message", view.messages),
+                shown,
+            )
+        )
     blocks.append(_samples(data, view))
     return Section("messages", TITLE, tuple(blocks))
 
 
-def _in_words(view: MessageView) -> str:
+def _in_words(view: MessageView, data: ReportData) -> str:
+    rules = data.program.messages
     writer = "the built-in template" if view.writer == TEMPLATE else "a language model"
+    most = rules.most if rules is not None else None
+    chosen = (
+        f" They go to the {fmt.counted(most, 'customer')} of the highest value, as many as the program file allows: "
+        "whoever is at risk and worth less gets none."
+        if most and view.messages >= most
+        else ""
+    )
     return (
-        f"{fmt.counted(view.messages, 'message')} by {writer}, each checked by the same guards. They are files beside "
-        "a manifest; nothing was sent to anyone. Probability, risk group and segment stand beside a message for the "
-        "operator and are never told to the customer."
+        f"{fmt.counted(view.messages, 'message')} by {writer}, each checked by the same guards.{chosen} They are files "
+        "beside a manifest; nothing was sent to anyone. Probability, risk group and segment stand beside a message for "
+        "the operator and are never told to the customer."
     )
 
 
@@ -84,5 +104,7 @@ def _samples(data: ReportData, view: MessageView) -> Shown:
         columns.append(column("reason", "why not the first draft", kind="prose"))
     note = f"All of them are in {view.folder} of the lake, beside their manifest."
     return Shown(
-        "Some of the messages", about(data).subtitle("the first of each kind"), table(view.samples, columns, note)
+        "Some of the messages",
+        about(data).subtitle("the first of each kind", view.samples.height),
+        table(view.samples, columns, note),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import polars as pl
 
 from fiel.models.profit import threshold as break_even
@@ -102,7 +105,9 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
         part = comparison.filter(pl.col("metric") == metric)
         if part.is_empty():
             continue
-        show = fmt.whole if metric == "profit" else fmt.measure
+        show: Callable[[float | None], str] = fmt.measure
+        if metric == "profit" and data.program.economics is not None:
+            show = partial(fmt.money, currency=data.program.economics.currency)
         shown = table(
             part.with_columns(pl.col("model").replace(names)),
             [
@@ -112,7 +117,8 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
                 number("high", "to", show),
             ],
         )
-        chart = charts.model_comparison(comparison, metric, _judged(data, card), names)
+        currency = data.program.economics.currency if data.program.economics is not None else ""
+        chart = charts.model_comparison(comparison, metric, _judged(data, card), names, currency)
         blocks.append(figure(f"compare-{metric.replace('_', '-')}", chart, shown, half=True))
     differences = card.differences.filter(pl.col("against") == "stage rule") if _is_rule(card) else card.differences
     if beside:
@@ -124,7 +130,7 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
             differences.with_columns(
                 pl.col("against").replace(names),
                 difference=pl.Series(between, dtype=pl.String),
-                metric=pl.col("metric").replace(METRIC_NAMES),
+                metric=pl.col("metric").replace(METRIC_NAMES | {"profit": _profit_each(data)}),
             ),
             [column("against", "challenger minus"), column("metric"), column("difference", kind="number")],
             "Paired on the same rows, bootstrapped by customer. Better: higher AUC and profit, lower log loss.",
@@ -134,6 +140,12 @@ def _comparison(data: ReportData, card: ModelCard) -> list[Block]:
         )
     blocks += gates(card.gates, _judged(data, card))
     return blocks
+
+
+def _profit_each(data: ReportData) -> str:
+    """What a difference of profit is: that of one customer, in the program's currency."""
+    economics = data.program.economics
+    return "profit" if economics is None else f"profit for each customer, {economics.currency}"
 
 
 def _judgement(data: ReportData, card: ModelCard) -> list[Block]:

@@ -200,7 +200,7 @@ def _most_at_risk(data: ReportData) -> Shown:
         group_of(data.leaving),
     ]
     columns += [
-        column(name, f"reason {place}", kind="prose")
+        column(name, f"reason {place}", fmt.typeset, "prose")
         for place in (1, 2, 3)
         if 2 * data.leaving[name := f"reason_{place}"].is_not_null().sum() > data.leaving.height
     ]

@@ -25,19 +25,21 @@ def profile_section(profile: pl.DataFrame, intake: pl.DataFrame, program: Progra
         blocks: list[Block] = [Empty("This source version was ingested before profiles were made.", command)]
         return Section("profile", _TITLE, (*blocks, *_intake(intake, program)))
     dates = profiles.coverage(profile)
-    blocks = [Words(_answer(profile)), _tiles(profile, intake, dates), *_intake(intake, program)]
+    blocks = [Words(_answer(profile, intake)), _tiles(profile, intake, dates), *_intake(intake, program)]
     blocks += _dates(dates, program)
     blocks += _tables(profile)
     return Section("profile", _TITLE, tuple(blocks))
 
 
-def _answer(profile: pl.DataFrame) -> str:
+def _answer(profile: pl.DataFrame, intake: pl.DataFrame) -> str:
     names = profiles.table_names(profile)
     looked = "they looked" if len(names) != 1 else "it looked"
+    counted = [] if intake.is_empty() else [name for name in intake["table_name"].unique().sort() if name not in names]
+    also = f" {fmt.listed(counted)} {'is' if len(counted) == 1 else 'are'} counted and not profiled." if counted else ""
     return (
-        f"The source holds {fmt.counted(len(names), 'table')}. This is what {looked} like before any rule was "
-        "applied: the whole source version, whatever the date of this report. Where a column names people its values "
-        "are counted and not shown."
+        f"The source holds {fmt.counted(len(names) + len(counted), 'table')}.{also} This is what {looked} like before "
+        "any rule was applied: the whole source version, whatever the date of this report. Where a column names people "
+        "its values are counted and not shown."
     )
 
 
@@ -47,7 +49,7 @@ def _tiles(profile: pl.DataFrame, intake: pl.DataFrame, dates: pl.DataFrame) -> 
     worst = profile.filter(pl.col("rows") > 0).with_columns(share=pl.col("missing") / pl.col("rows"))
     worst = worst.sort("share", "table_name", "position", descending=[True, False, False]).head(1)
     tiles = [
-        Tile("rows as read", fmt.whole(rows), fmt.counted(sizes.height, "table")),
+        Tile("rows profiled", fmt.whole(rows), fmt.counted(sizes.height, "table")),
         Tile(
             "rows that stand twice", fmt.whole(repeated), f"{fmt.percent(repeated / rows if rows else 0)} of the rows"
         ),

@@ -84,7 +84,7 @@ def rewards(data: ReportData) -> Section:
         if plan.winners["value_at_stake"].is_not_null().any():
             columns.insert(2, number("value_at_stake", "value at stake", show_value(data.program)))
         columns += [
-            column(name, f"reason {place} of the score", kind="prose")
+            column(name, f"reason {place} of the score", fmt.typeset, "prose")
             for place in (1, 2, 3)
             if (name := f"reason_{place}") in plan.winners.columns and plan.winners[name].is_not_null().any()
         ]
@@ -197,10 +197,10 @@ def _detectable_in_words(found: Detectable) -> str:
     )
     if found.effect is None:
         return f"With {groups}, this cycle could show no effect at all: the groups are too small."
+    points = fmt.signed_points(found.effect).removeprefix("+")
     return (
-        f"With {groups}, the smallest effect that this cycle could show is "
-        f"{fmt.signed_points(found.effect)} on a share of {fmt.percent(found.base_rate)} "
-        "(80 % power, 5 % level). A smaller one would go unseen."
+        f"With {groups}, the smallest effect that this cycle could show is a difference of {points} on a share of "
+        f"{fmt.percent(found.base_rate)} (80 % power, 5 % level). A smaller one would go unseen."
     )
 
 

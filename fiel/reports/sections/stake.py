@@ -123,7 +123,7 @@ def _top(data: ReportData, found: Stake) -> Shown:
         columns.append(number("purchase_alive_prob", "p(alive)", fmt.ratio))
     columns.append(column("customer_id", "customer", kind="id"))
     if 2 * found.top["reason_1"].is_not_null().sum() > found.top.height:
-        columns.append(column("reason_1", "first reason of the score", kind="prose"))
+        columns.append(column("reason_1", "first reason of the score", fmt.typeset, "prose"))
     return Shown(
         "With whom the most is at stake",
         about(data).subtitle(f"value at stake within {data.program.target.horizon_days} days", found.customers),
