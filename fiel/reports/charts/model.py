@@ -230,11 +230,11 @@ def slices(frame: pl.DataFrame, about: About, overall: float | None, split: str 
     `frame` has the columns of `Evaluation.slices`. Small slices are drawn too, and say how many rows they have.
     """
     low, high = auc_interval(pl.col("auc"), pl.col("positives"), pl.col("rows") - pl.col("positives"))
-    counts = pl.Series("count", [fmt.whole(rows) for rows in frame["rows"]], dtype=pl.String)
-    names = pl.format("{} (n = {})", _slice_name(), counts)
+    drawn = frame.filter(pl.col("split") == split, pl.col("auc").is_not_null())
+    counts = pl.Series("count", [fmt.whole(number) for number in drawn["rows"]], dtype=pl.String)
     rows = (
-        frame.filter(pl.col("split") == split, pl.col("auc").is_not_null())
-        .with_columns(low=low.round(4), high=high.round(4), name=names)
+        drawn.with_columns(counts)
+        .with_columns(low=low.round(4), high=high.round(4), name=pl.format("{} (n = {})", _slice_name(), "count"))
         .with_columns(pl.col("auc", "target_rate").round(4))
         .select("name", "slice", "value", "model", "rows", "positives", "target_rate", "auc", "low", "high")
     )
