@@ -50,11 +50,13 @@ def plan_cycle(program: str, as_of: date) -> dict[str, Any]:
         else:
             log.warning("cycle %s is paid and this plan differs from it: out_plan keeps what was paid", as_of)
         log.info(
-            "%d grants for %s points, %d held out, budget left %s points",
+            "%d grants for %s %s, %d held out, budget left %s %s",
             summary.granted,
             f"{summary.rewards_points:,}",
+            context.program.value.unit,
             summary.held_out,
             f"{summary.budget_left_points:,}",
+            context.program.value.unit,
         )
         leave_markdown(program, "plan", _markdown(made), "The cycle's plan: cost, winners, reasons, budget")
         return {"plan": summary.model_dump(mode="json")}

@@ -174,6 +174,26 @@ def test_every_chart_can_be_drawn(report: ReportData, shop: ReportData) -> None:
         assert svg.count("<path") + svg.count("<text") > 5, name
 
 
+@pytest.mark.parametrize(("rate", "digits"), [(0.4, ".0f"), (0.04, ".1f")])
+def test_gains_of_a_few_per_cent_are_told_to_a_tenth(rate: float, digits: str) -> None:
+    gains = pl.DataFrame(
+        {"split": "oot", "decile": range(1, 11), "rows": 1_000, "positives": round(1_000 * rate), "target_rate": rate,
+         "lift": 1.0, "gain_share": [place / 10 for place in range(1, 11)]}
+    )  # fmt: skip
+    spec = charts.gains_by_decile(gains, About(AS_OF, 10_000), "closed").to_dict()
+    formats = {layer["encoding"]["text"].get("format") for layer in spec["layer"] if "text" in layer["encoding"]}
+    assert digits in formats
+
+
+def test_slices_separate_the_thousands_of_their_rows_and_leave_other_splits_out() -> None:
+    row = {"slice": "age", "value": "later", "model": "catboost", "rows": 7_967, "positives": 80, "target_rate": 0.01,
+           "auc": 0.7}  # fmt: skip
+    frame = pl.DataFrame([row | {"split": "train", "rows": 5}, row | {"split": "oot"}])
+    spec = charts.slices(frame, About(AS_OF, 7_967), 0.7).to_dict()
+    drawn = [line for data in spec["datasets"].values() for line in data if "name" in line]
+    assert {line["name"] for line in drawn} == {"later (n = 7,967)"}
+
+
 def test_intervals_of_an_auc_are_those_of_hanley_and_mcneil() -> None:
     """Their own example: area .893, 51 abnormal and 58 normal images, standard error .0322 (Radiology 143, 1982)."""
     frame = pl.DataFrame({"auc": [0.893], "ill": [51], "well": [58]})
