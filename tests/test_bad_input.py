@@ -923,7 +923,7 @@ SECTIONS: dict[str, list[Case]] = {
             "iconv -f cp1251 -t utf8",
         ),
         Case(
-            "an empty file",
+            "an empty file of a shop",
             by.holds("fund/coordinates.csv", b""),
             FUND,
             SourceError,
