@@ -923,7 +923,7 @@ SECTIONS: dict[str, list[Case]] = {
             "iconv -f cp1251 -t utf8",
         ),
         Case(
-            "an empty file of a shop",
+            "an empty list of postcodes",
             by.holds("fund/coordinates.csv", b""),
             FUND,
             SourceError,

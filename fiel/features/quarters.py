@@ -70,7 +70,7 @@ def _at(states: pl.LazyFrame, operations: pl.LazyFrame, as_of: date, program: Pr
         open_accounts="open_accounts",
         **{name: pl.col(name) for name in _STATES},
         days_since_first_contribution=days_between(pl.col("first_contribution_on"), pl.lit(as_of)).cast(pl.Int64),
-        **{name: pl.col(name).cast(pl.Int64) for name in _FLAGS},
+        **{name: pl.col(name) for name in _FLAGS},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fiel.models.phrase import Phrase
 
 _SEX = {"1": "a man", "-1": "a woman"}
-_KEPT = {"1": "having", "0": "not having"}
+_KEPT = {"true": "having", "false": "not having"}
 
 
 def _quarterly(column: str, many: str, one: str) -> Phrase:
@@ -20,7 +20,7 @@ def _amount(column: str, before: str, topic: str = "contributed", after: str = "
 
 
 def _on_file(column: str, what: str) -> Phrase:
-    """A mark in the fund's own file: 1 or 0."""
+    """A mark in the fund's own file: true or false."""
     text = f"{{v}} {what} on file"
     return Phrase(column, "contact data", text, empty=f"nothing known of {what}", form="text", levels=_KEPT)
 

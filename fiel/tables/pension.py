@@ -163,13 +163,13 @@ class Quarters(_Feature):
     scheme = text("Pension scheme.", _DERIVED, nullable=True)
     region = text("Region, as the fund spells it.", _DERIVED, nullable=True)
     citizen = text("Citizenship.", _DERIVED, nullable=True)
-    has_phone = whole("1 with a phone number.", _DERIVED, nullable=True)
-    has_email = whole("1 with an e-mail address.", _DERIVED, nullable=True)
-    has_online_account = whole("1 with an online account.", _DERIVED, nullable=True)
-    has_npo_assignee = whole("1 with an assignee of the non-state pension.", _DERIVED, nullable=True)
-    has_ops_assignee = whole("1 with an assignee of the state pension.", _DERIVED, nullable=True)
-    has_address = whole("1 with an actual address.", _DERIVED, nullable=True)
-    has_application = whole("1 with a marked application.", _DERIVED, nullable=True)
+    has_phone = flag("With a phone number.", _DERIVED, nullable=True)
+    has_email = flag("With an e-mail address.", _DERIVED, nullable=True)
+    has_online_account = flag("With an online account.", _DERIVED, nullable=True)
+    has_npo_assignee = flag("With an assignee of the non-state pension.", _DERIVED, nullable=True)
+    has_ops_assignee = flag("With an assignee of the state pension.", _DERIVED, nullable=True)
+    has_address = flag("With an actual address.", _DERIVED, nullable=True)
+    has_application = flag("With a marked application.", _DERIVED, nullable=True)
 
 
 class ContextFeatures(_Feature):

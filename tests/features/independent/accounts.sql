@@ -132,13 +132,13 @@ select
     scheme,
     region,
     citizen,
-    cast(has_phone as integer) as has_phone,
-    cast(has_email as integer) as has_email,
-    cast(has_online_account as integer) as has_online_account,
-    cast(has_npo_assignee as integer) as has_npo_assignee,
-    cast(has_ops_assignee as integer) as has_ops_assignee,
-    cast(has_address as integer) as has_address,
-    cast(has_application as integer) as has_application
+    has_phone,
+    has_email,
+    has_online_account,
+    has_npo_assignee,
+    has_ops_assignee,
+    has_address,
+    has_application
 from standing
 join by_window using (as_of, customer_id)
 join totals using (as_of, customer_id)
