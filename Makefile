@@ -49,7 +49,7 @@ docs: install ## Generate the data dictionary
 serve-prefect: install ## Start Prefect's server and a worker and deploy prefect.yaml (stop with Ctrl-C)
 	@$(BIN)/python -m deployments.serve
 
-serve-mlflow: install ## Open the demo's models in the MLflow UI on port 5000 (stop with Ctrl-C)
+serve-mlflow: install ## Open the models of the demo, or of FIEL_LAKE, in the MLflow UI on port 5000 (stop with Ctrl-C)
 	@$(BIN)/python -m deployments.mlflow_ui
 
 lock: ## Resolve the dependencies anew into requirements.lock (needs uv)

@@ -18,6 +18,8 @@ def main() -> None:
     settings = load_settings()
     demo = settings.home / "demo" / "lake.state" / "mlflow.db"
     uri = f"sqlite:///{demo}" if demo.is_file() and "FIEL_LAKE" not in os.environ else settings.mlflow_uri
+    sys.stdout.write(f"models of {uri}; set FIEL_LAKE for those of another lake\n")
+    sys.stdout.flush()
     command = str(Path(sys.executable).with_name("mlflow"))
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     words = [command, "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(chosen.port)]

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import httpx
 
-from deployments.reconcile import reconcile
 from fiel.settings import load_settings
 
 POOL = "fiel"
@@ -36,6 +35,8 @@ def main() -> int:
         environment["PREFECT_API_URL"] = f"http://127.0.0.1:{chosen.port}/api"
         environment["PREFECT_SERVER_UI_API_URL"] = "/api"
     os.environ.update(environment)
+    from deployments.reconcile import reconcile  # Prefect takes its server's address when it is imported
+
     processes: list[subprocess.Popen[bytes]] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

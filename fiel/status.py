@@ -60,7 +60,8 @@ def _stale(
     core: Core | None, tables: list[TableStatus], models: Mapping[str, RegistryStatus], program: Program
 ) -> list[str]:
     if core is None:
-        return [f"nothing was ingested yet: run `fiel run loyalty --program {program.name}`"]
+        source = "" if program.source.kaggle or program.source.path else " --source FOLDER"
+        return [f"nothing was ingested yet: run `fiel run loyalty --program {program.name}{source}`"]
     latest = core.known_through + timedelta(days=1)
     newest = {table.name: table.newest_as_of for table in tables}
     found = []

@@ -206,8 +206,9 @@ def rollback(
 
     with opened(program, target) as context:
         done = roll_back(context.registry, context.store, by=by or _user(), at=datetime.now(UTC), reason=reason)
+        kind = context.registry.champion().kind.replace("_", " ")
     typer.echo(
-        f"champion of {context.program.model_name} is version {done.champion}"
+        f"champion of {context.program.model_name} is version {done.champion} ({kind})"
         + ("" if done.row else ": nothing changed")
     )
 
@@ -241,10 +242,13 @@ def check(program: ProgramArgument) -> None:
     if found.source.format == "teomewhy":
         data_sets(found)
     targets = (found.target, *found.more_targets)
-    asked = ", ".join(f"target {target.name} in {target.horizon_days} days" for target in targets)
+    asked = ", ".join(
+        f"target {target.name}" + ("" if found.is_table else f" in {target.horizon_words}") for target in targets
+    )
+    policy = f"policy {found.incentive.version}" if found.incentive.buckets else "no incentive policy"
     typer.echo(
         f"{found.title}: format {found.source.format}, groups {', '.join(found.features.groups)}, {asked}, "
-        f"policy {found.incentive.version}: the file is right"
+        f"{policy}: the file is right"
     )
 
 

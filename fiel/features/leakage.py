@@ -90,9 +90,13 @@ class LeakageReport:
     def __str__(self) -> str:
         lines = []
         for group in self.groups:
+            if group.holds and not group.values:
+                lines.append(f"{group.group}: nothing to compare, the data have none of it")
+                continue
             found = "holds" if group.holds else f"LEAKS: {len({moved.feature for moved in group.moved})} features moved"
             lines.append(f"{group.group}: {found} ({group.features} features, {group.values:,} values compared)")
             lines += [f"  {moved}" for moved in group.moved]
+        lines.append("no feature knows the future" if self.holds else "a feature knows the future: mend it first")
         return "\n".join(lines)
 
 
