@@ -192,7 +192,7 @@ SECTIONS: dict[str, list[Case]] = {
         ),
         Case(
             "bytes that are no text",
-            by.holds(EVENTS, b"PK\x03\x04\x00\x00\x00"),
+            by.holds(EVENTS, b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"),
             INGEST,
             SourceError,
             ("transacoes.csv is not a text file",),
