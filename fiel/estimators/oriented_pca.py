@@ -22,6 +22,7 @@ from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from fiel.errors import EstimatorError
+from fiel.estimators.scaling import table_of
 
 Array = npt.NDArray[np.float64]
 
@@ -46,7 +47,7 @@ class OrientedPCA(BaseEstimator):  # type: ignore[misc]
         """
         if self.components < 1:
             raise EstimatorError(f"components is {self.components}: needs at least 1")
-        table, happened = _table(points), np.asarray(outcome, dtype=np.float64)
+        table, happened = table_of(points), np.asarray(outcome, dtype=np.float64)
         if happened.shape != (len(table),):
             raise EstimatorError(f"outcome has the shape {happened.shape}, points have {len(table)} rows")
         if not np.isin(happened, (0.0, 1.0)).all():
@@ -71,7 +72,7 @@ class OrientedPCA(BaseEstimator):  # type: ignore[misc]
 
     def transform(self, points: npt.ArrayLike) -> Array:
         """Components (rows x components) of `points`; each row by itself. EstimatorError: another number of columns."""
-        table = _table(points)
+        table = table_of(points)
         if table.shape[1] != self.n_features_in_:
             raise EstimatorError(f"points have {table.shape[1]} columns, the components {self.n_features_in_}")
         centred = self._centred(table)
@@ -113,13 +114,3 @@ def _oriented(axes: Array, centred: Array, happened: Array) -> tuple[Array, npt.
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
     sign = np.where(tells, -np.sign(slope), np.sign(largest))
     return axes * sign[:, None], tells
-
-
-def _table(points: npt.ArrayLike) -> Array:
-    table = np.asarray(points, dtype=np.float64)
-    if table.ndim != 2 or table.shape[1] == 0:
-        raise EstimatorError(f"points need rows and columns; they have the shape {table.shape}")
-    if np.isinf(table).any():
-        row, column = np.argwhere(np.isinf(table))[0]
-        raise EstimatorError(f"points row {row} column {column} is infinite")
-    return table

@@ -19,6 +19,18 @@ from fiel.reports.tables import column, number, table
 _KINDS = {"catboost": "classifier", "stage_rule": "stage rule"}
 _DECISIONS = {"promote": "promoted", "keep": "the champion stays", "first": "first champion", "rollback": "set back"}
 
+QUALITY_COLUMNS = (
+    column("as_of", "cohort", fmt.day),
+    column("model_version", "model version"),
+    number("customers"),
+    number("target_rate", "target rate", fmt.percent),
+    number("mean_prob", "mean score", fmt.percent),
+    number("auc", "AUC", fmt.measure),
+    number("log_loss", "log loss", fmt.measure),
+    number("brier", "Brier score", fmt.measure),
+)
+"""How good earlier scores turned out: the columns of out_quality that people read."""
+
 
 def side_by_side(
     judged: About, comparison: pl.DataFrame, differences: pl.DataFrame, called: dict[str, str]
@@ -109,17 +121,7 @@ def _earlier_scores(data: ReportData, targets: tuple[Target, ...]) -> list[Block
         return [Words(words, "muted")]
     shown = table(
         found.sort(["target", "as_of"], descending=[False, True]),
-        [
-            column("target", show=fmt.words),
-            column("as_of", "cohort", fmt.day),
-            column("model_version", "model version"),
-            number("customers"),
-            number("target_rate", "target rate", fmt.percent),
-            number("mean_prob", "mean score", fmt.percent),
-            number("auc", "AUC", fmt.measure),
-            number("log_loss", "log loss", fmt.measure),
-            number("brier", "Brier score", fmt.measure),
-        ],
+        [column("target", show=fmt.words), *QUALITY_COLUMNS],
     )
     subtitle = about(data).subtitle("measures of each scored cohort, once its outcome was known")
     return [Shown("How good earlier scores of further targets turned out", subtitle, shown, is_folded=True)]

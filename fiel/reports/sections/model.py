@@ -16,7 +16,7 @@ from fiel.reports.charts.model import BASELINES, METRIC_NAMES, reliability_basel
 from fiel.reports.data import ReportData
 from fiel.reports.sections.ablation import ablation, beside
 from fiel.reports.sections.base import Block, Empty, Section, Shown, Words, figure
-from fiel.reports.sections.baselines import further_targets, of_target, side_by_side
+from fiel.reports.sections.baselines import QUALITY_COLUMNS, further_targets, of_target, side_by_side
 from fiel.reports.sections.evidence import evidence
 from fiel.reports.sections.gates import gates
 from fiel.reports.sections.grades import columns_that_say_nothing, thresholds
@@ -296,15 +296,6 @@ def _realised(data: ReportData) -> list[Block]:
         return [Words(f"No stored score has matured yet: its outcome is known {later} after its date.", "muted")]
     shown = table(
         quality.sort("as_of", descending=True),
-        [
-            column("as_of", "cohort", fmt.day),
-            column("model_version", "model version"),
-            number("customers"),
-            number("target_rate", "target rate", fmt.percent),
-            number("mean_prob", "mean score", fmt.percent),
-            number("auc", "AUC", fmt.measure),
-            number("log_loss", "log loss", fmt.measure),
-            number("brier", "Brier score", fmt.measure),
-        ],
+        QUALITY_COLUMNS,
     )
     return [figure("quality", charts.realised_quality(quality, about(data)), shown)]
