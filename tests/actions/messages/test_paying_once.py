@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -100,7 +101,8 @@ def test_a_second_run_has_what_the_first_left_of_the_budget(write: Write, server
     first = write(16, model={"tokens": 6_000})
     second = write(16, model={"tokens": 6_000})
     assert second.spent_tokens <= 6_000
-    assert second.messages.equals(first.messages)
+    had = first.messages.filter(status="written")
+    assert second.messages.filter(pl.col("customer_id").is_in(had["customer_id"].implode())).equals(had)
     third = write(16, model={"tokens": 100_000})
     assert third.counts == {"written": 16}
     assert len(server.requests) == 16
