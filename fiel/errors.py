@@ -57,6 +57,14 @@ class EstimatorError(FielError):
     """An estimator's input is wrong or cannot be fitted. The message names the field and the first bad position."""
 
 
+class FeatureError(FielError):
+    """Features given for a score are unknown, missing or of the wrong kind; `field` is the feature's name as given."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class NoChampionError(FielError):
     """No champion model is registered yet. Run retrain."""
 
