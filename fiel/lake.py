@@ -97,6 +97,8 @@ class Lake:
         declared = TABLES[table]
         if declared.by_as_of:
             raise LakeError(f"table {table} is partitioned by as_of: write it with replace()")
+        if declared.by_date:
+            raise LakeError(f"table {table} only grows: write it with fiel.lake_appends.append_new()")
         declared.check(frame.schema)
         frame = _sorted(frame, declared)
         if self.exists(table) and _equal(self.read(table), frame):

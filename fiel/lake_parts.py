@@ -26,7 +26,7 @@ def write_parts(
     write that dies, or a frame that has not the declared schema (SchemaError), leaves the earlier version.
     """
     declared = TABLES[table]
-    if declared.by_as_of or declared.patterns:
+    if declared.by_as_of or declared.by_date or declared.patterns:
         raise LakeError(f"table {table} has partitions or generated columns: write it with Lake.write or Lake.replace")
     path, empty = lake.path(table), pl.DataFrame(schema=declared.declared)
     reader = RecordBatchReader.from_batches(ArrowTable.from_arrow(empty).schema, _batches(frames, table))

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         None, description="FIEL_OPENAI_KEY: the key; a compatible server may need none."
     )
     openai_api_version: str = Field("2024-10-21", description="FIEL_OPENAI_API_VERSION: version of Azure's API.")
+    serve_spool: str | None = Field(
+        None,
+        description="FIEL_SERVE_SPOOL: folder in which the service keeps its answers until a flow collects them; "
+        "default a folder by the lake.",
+    )
     source_root: str | None = Field(
         None,
         description="FIEL_SOURCE_ROOT: folder under which --source addresses given "
@@ -91,6 +96,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.beside_lake / 'store.db'}"
+
+    @property
+    def served_spool(self) -> Path:
+        """Folder of the service's answers on their way to out_served, one subfolder for each program."""
+        return self._absolute(self.serve_spool) if self.serve_spool else self.beside_lake / "served"
 
     @property
     def mlflow_uri(self) -> str:

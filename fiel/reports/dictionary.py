@@ -60,7 +60,8 @@ def write_data_dictionary(page: Path = PAGE) -> Path:
 
 def _table(table: Table) -> list[str]:
     about = " ".join((table.schema.__doc__ or "").split())
-    partition = " Partitioned by `as_of`." if table.by_as_of else ""
+    by = "as_of" if table.by_as_of else table.by_date
+    partition = f" Partitioned by `{by}`." if by else ""
     key = ", ".join(f"`{name}`" for name in table.key)
     lines = [f"### {table.name}", "", about + partition, "", f"Key: {key or 'none'}.", ""]
     lines += ["| column | type | unit | known at | meaning |", "| --- | --- | --- | --- | --- |"]

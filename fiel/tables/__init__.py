@@ -68,6 +68,7 @@ from fiel.tables.outputs import (
     Segments,
 )
 from fiel.tables.pension import Accounts, Closings, Context, ContextFeatures, Operations, Places, Quarters
+from fiel.tables.served import Served
 
 __all__ = [
     "ACTIVITY_PATTERNS",
@@ -159,6 +160,7 @@ TABLES: dict[str, Table] = {
         Table("out_event_counts", EventCounts, by_as_of=True),
         Table("out_popular_items", PopularItems, by_as_of=True),
         Table("out_message_input", MessageInput, by_as_of=True),
+        Table("out_served", Served, by_date="served_date"),
     )
 }
 

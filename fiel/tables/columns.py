@@ -75,6 +75,8 @@ class Table:
     schema: type[dy.Schema]
     patterns: tuple[Pattern, ...] = field(default=())
     by_as_of: bool = False
+    by_date: str | None = None
+    """The column that a table that only grows is partitioned by (fiel.lake_appends); None for every other table."""
 
     @property
     def layer(self) -> Layer:
