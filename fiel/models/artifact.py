@@ -14,11 +14,10 @@ from typing import Any
 
 import polars as pl
 import yaml
-from catboost import CatBoostClassifier, CatBoostError
 
 from fiel.errors import RegistryError
 from fiel.models.classifier import features_of, model_bytes, with_embedding
-from fiel.models.loaded import Kind
+from fiel.models.loaded import Kind, model_of
 from fiel.models.parts import CustomerParts
 from fiel.models.stage_rule import StageRule
 
@@ -55,8 +54,8 @@ class Training:
         return "stage_rule" if isinstance(self.model, StageRule) else "catboost"
 
 
-def read_model(folder: Path, kind: Kind) -> tuple[Any, str, tuple[str, ...], tuple[str, ...]]:
-    """Model, digest of its file, features and categorical features from an artifact folder. No pickle is read."""
+def model_content(folder: Path, kind: Kind) -> bytes:
+    """The bytes of the model's file in an artifact folder; RegistryError where there is none."""
     if kind not in ("stage_rule", "catboost"):
         raise RegistryError(f"a model of kind {kind!r} is not known to this version of Fiel: update Fiel")
     path = folder / "data" / "stage_rule.json" if kind == "stage_rule" else folder / "model.cb"
@@ -65,18 +64,14 @@ def read_model(folder: Path, kind: Kind) -> tuple[Any, str, tuple[str, ...], tup
             f"the registered model lacks its file {path.name}: restore the artifacts, or roll back to an earlier "
             "version"
         )
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if kind == "stage_rule":
-        return StageRule.from_json(content), digest, ("stage",), ("stage",)
-    try:
-        model = CatBoostClassifier().load_model(str(path), format="cbm")
-    except CatBoostError as error:
-        raise RegistryError(
-            f"the model file {path.name} cannot be read: restore the artifacts, or roll back to an earlier version"
-        ) from error
-    names, categorical = features_of(model)
-    return model, digest, tuple(names), tuple(categorical)
+    return path.read_bytes()
+
+
+def read_model(folder: Path, kind: Kind) -> tuple[Any, str, tuple[str, ...], tuple[str, ...]]:
+    """Model, digest of its file, features and categorical features from an artifact folder. No pickle is read."""
+    content = model_content(folder, kind)
+    model, features, categorical = model_of(content, kind)
+    return model, hashlib.sha256(content).hexdigest(), features, categorical
 
 
 def log_model(training: Training) -> Any:

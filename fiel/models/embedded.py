@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from fiel.estimators.autoencoder import Autoencoder, Components, Embedding, embedding_from
+from fiel.estimators.autoencoder import Array, Autoencoder, Components, Embedding, embedding_from
 from fiel.models.recipe import EmbeddingKind, EmbeddingRecipe, Recipe
 from fiel.program import EmbeddingRules
 
@@ -37,11 +37,15 @@ class FittedEmbedding:
     def add(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`frame` with the embedding's columns, made of each row by itself; columns of that name are replaced."""
         chunks = [
-            self.model.transform(_numbers(frame.slice(start, ROWS_AT_ONCE), self.inputs))
+            self.of(_numbers(frame.slice(start, ROWS_AT_ONCE), self.inputs))
             for start in range(0, max(1, frame.height), ROWS_AT_ONCE)
         ]
         made = np.concatenate(chunks)
         return frame.with_columns(pl.Series(name, made[:, place]) for place, name in enumerate(self.names))
+
+    def of(self, points: Array) -> Array:
+        """The embedding (rows x size) of the inputs' values (rows x inputs, NaN for empty), each row by itself."""
+        return self.model.transform(points)
 
     def to_json(self) -> str:
         """The embedding as JSON; equal embeddings give equal text."""
@@ -78,6 +82,6 @@ def fit_embedding(recipe: EmbeddingRecipe, frame: pl.DataFrame) -> FittedEmbeddi
     return FittedEmbedding(recipe.inputs, model.fit(_numbers(ordered, recipe.inputs)))
 
 
-def _numbers(frame: pl.DataFrame, columns: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _numbers(frame: pl.DataFrame, columns: Sequence[str]) -> Array:
     """The columns as rows x columns, NaN for empty."""
     return frame.select(pl.col(columns).cast(pl.Float64).fill_null(float("nan"))).to_numpy()

@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any, Literal
 
 import polars as pl
-from catboost import CatBoostClassifier
+from catboost import CatBoostClassifier, CatBoostError
 
-from fiel.errors import SchemaError
+from fiel.errors import RegistryError, SchemaError
 from fiel.models.calibration import CohortSpread
-from fiel.models.classifier import inputs_of, predict
+from fiel.models.classifier import features_of, inputs_of, predict
 from fiel.models.metrics import Array
 from fiel.models.parts import CustomerParts
 from fiel.models.stage_rule import StageRule
@@ -61,7 +61,7 @@ class LoadedModel:
 
     def filled(self, frame: pl.DataFrame) -> list[str]:
         """The features that `frame` lacks and that `aligned` fills: columns that come and go with the data."""
-        return [name for name in self.inputs if name not in frame.columns and _depends_on_data(name)]
+        return [name for name in self.inputs if name not in frame.columns and depends_on_data(name)]
 
     def aligned(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`frame` with the data-dependent columns that it lacks as nulls, as they were for early cohorts at training.
@@ -78,5 +78,25 @@ class LoadedModel:
         return frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in filled)
 
 
-def _depends_on_data(column: str) -> bool:
+def model_of(content: bytes, kind: str) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """Model, features and categorical features from the bytes of a model's file, which run nobody's code.
+
+    RegistryError for bytes that are no such model, and for a kind that is not known.
+    """
+    if kind == "stage_rule":
+        return StageRule.from_json(content), ("stage",), ("stage",)
+    if kind != "catboost":
+        raise RegistryError(f"a model of kind {kind!r} is not known to this version of Fiel: update Fiel")
+    try:
+        model = CatBoostClassifier().load_model(blob=content, format="cbm")
+    except CatBoostError as error:
+        raise RegistryError(
+            "the model's file cannot be read: restore the artifacts, or roll back to an earlier version"
+        ) from error
+    names, categorical = features_of(model)
+    return model, tuple(names), tuple(categorical)
+
+
+def depends_on_data(column: str) -> bool:
+    """Whether a column comes and goes with the data (one for each course), so that a snapshot may lack it."""
     return any(pattern.matches(column) for pattern in COURSES_PATTERNS)
