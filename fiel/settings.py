@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         description="FIEL_SERVE_SPOOL: folder in which the service keeps its answers until a flow collects them; "
         "default a folder by the lake.",
     )
+    published_sets: int = Field(
+        3, ge=1, description="FIEL_PUBLISHED_SETS: newest sets of scores that the store keeps for the service; older "
+        "ones are removed when a new one is published (the lake keeps them all)."
+    )  # fmt: skip
     source_root: str | None = Field(
         None,
         description="FIEL_SOURCE_ROOT: folder under which --source addresses given "

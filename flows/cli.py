@@ -55,6 +55,7 @@ class Stage(StrEnum):
     report = "report"
     deliver = "deliver"
     message = "message"
+    publish = "publish"
 
 
 ProgramOption = Annotated[str, typer.Option("--program", "-p", help="Name of the program (deployments/programs/).")]
@@ -101,6 +102,7 @@ def run(
         "report": {},
         "deliver": {"rehearsal": rehearsal},
         "message": {},
+        "publish": {},
     }
     _refuse_foreign_options(
         stage,

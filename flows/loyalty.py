@@ -1,4 +1,4 @@
-"""The whole chain: ingest, features, segments, retrain, score, plan, apply, messages, report.
+"""The whole chain: ingest, features, segments, retrain, score, plan, apply, messages, report, publish.
 
 It calls the same tasks as the stage flows do. By hand: `fiel run loyalty --program teomewhy [--source DIR]`.
 """
@@ -14,6 +14,7 @@ from tasks.engagement import build_engagement
 from tasks.features import build_features
 from tasks.ingest import ingest_source
 from tasks.message import write_messages_in_chain
+from tasks.publish import publish_scores
 from tasks.report import write_report
 from tasks.retrain import cohort_dates, promote_challenger, retrain_further_targets, train_challenger
 from tasks.reward import apply_cycle, cycle_is_due, finish_last_cycle, plan_cycle
@@ -25,7 +26,7 @@ from tasks.segments import build_segments, find_disagreements, validate_purchase
 def loyalty(
     program: str = "teomewhy", as_of: str | None = None, source: str | None = None, apply: bool = True
 ) -> dict[str, Any]:
-    """Run every stage for one as_of, from source files to the applied cycle and the report.
+    """Run every stage for one as_of, from source files to the applied cycle, the report and what the service shows.
 
     Args:
         program: Name of the program, a file in deployments/programs.
@@ -52,6 +53,7 @@ def loyalty(
     applied = apply_cycle(program, day) if apply and cycle_is_due(program, day) else {}
     messages = write_messages_in_chain(program, day)
     reported = write_report(program, day)
+    published = publish_scores(program, day)
     return {
         "as_of": day.isoformat(),
         "ingest": ingested,
@@ -69,6 +71,7 @@ def loyalty(
         "cycle": applied,
         "messages": messages,
         "report": reported,
+        "published": published,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from prefect import flow
 
 from tasks.clock import resolve_as_of
+from tasks.publish import publish_scores
 from tasks.report import write_report
 from tasks.reward import apply_cycle, cycle_is_due, finish_last_cycle, plan_cycle
 
@@ -22,7 +23,7 @@ def reward(
     only_if_due: bool = False,
     reviewed: str | None = None,
 ) -> dict[str, Any]:
-    """Plan one cycle and apply it: ledger rows in one transaction, then the export, the manifest last.
+    """Plan one cycle and apply it: ledger rows in one transaction, then the export, the manifest last; then publish.
 
     Args:
         program: Name of the program, a file in deployments/programs.
@@ -40,4 +41,5 @@ def reward(
     if apply and (not only_if_due or cycle_is_due(program, day)):
         planned |= apply_cycle(program, day, reviewed)
     write_report(program, day)
+    publish_scores(program, day)
     return planned

@@ -13,6 +13,7 @@ from prefect import flow
 from fiel.models.scoring import ReasonsFor
 from tasks.clock import newer_as_of, resolve_as_of
 from tasks.features import build_features
+from tasks.publish import publish_scores
 from tasks.score import announce_scores, measure_quality, score_customers
 from tasks.segments import find_disagreements
 from tasks.skipping import skipped
@@ -20,7 +21,7 @@ from tasks.skipping import skipped
 
 @flow(name="score")
 def score(program: str = "teomewhy", as_of: str | None = None, reasons: ReasonsFor = "granted") -> Any:
-    """Score one as_of, mirror the scores into the store, and measure earlier scores whose outcome is known by now.
+    """Score one as_of, measure earlier scores whose outcome is known by now, and publish all that the service shows.
 
     Args:
         program: Name of the program, a file in deployments/programs.
@@ -35,5 +36,6 @@ def score(program: str = "teomewhy", as_of: str | None = None, reasons: ReasonsF
     scored = score_customers(program, day, reasons)
     find_disagreements(program, day)
     measure_quality(program)
+    publish_scores(program, day)
     announce_scores(program, day)
     return scored

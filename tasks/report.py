@@ -17,7 +17,7 @@ from fiel.core import Core
 from fiel.errors import LakeError
 from fiel.models.labels import matures_on, outcome
 from fiel.reports.cards import ModelCard, MoneyCard, SourceCard, rejects_by_rule
-from fiel.reports.data import collect
+from fiel.reports.data import ReportData, collect
 from fiel.reports.model_card import read_card
 from fiel.reports.page import render_report
 from fiel.tables import TABLES
@@ -34,42 +34,45 @@ from tasks.segments import open_report_tables
 def write_report(program: str, as_of: date) -> dict[str, Any]:
     """Write reports/AS_OF.html; its address."""
     with opened(program) as context:
-        core = Core.open(context.lake)
-        lake = context.lake
-        if as_of not in lake.partitions("feat_snapshot"):
-            raise LakeError(
-                f"program {program} has no snapshot of {as_of}: run `fiel run score --program {program} "
-                f"--as-of {as_of}` first (and reward for its plan)"
-            )
-        planned = as_of in lake.partitions("out_plan")
-        scores = lake.read("out_scores", as_of) if as_of in lake.partitions("out_scores") else None
-        data = collect(
-            core,
-            _spans(context),
-            lake.read("feat_snapshot", as_of),
-            program=context.program,
-            as_of=as_of,
-            source=_source_card(context, core),
-            scores=scores,
-            plan=lake.read("out_plan", as_of) if planned else None,
-            model=_model_card(context, as_of, scores),
-            money=_money_card(context, core, as_of) if planned else None,
-            quality=lake.read("out_quality") if lake.exists("out_quality") else None,
-            more_models=_more_models(context, as_of),
-            engagement=open_engagement(context, as_of),
-            **open_report_tables(context, as_of),
-        )
-        data = replace(data, messages=open_messages(context, as_of))
-        address = lake.file_path("reports", f"{as_of}.html")
-        content = render_report(data).encode()
-        if lake.get(address) != content:
-            lake.put(address, content)
+        address = context.lake.file_path("reports", f"{as_of}.html")
+        content = render_report(report_data(context, as_of)).encode()
+        if context.lake.get(address) != content:
+            context.lake.put(address, content)
         get_run_logger().info("%s", address)
         leave_link(program, "report", address, f"report of {as_of}")
         return {"report": address}
 
 
-def _spans(context: Context) -> pl.LazyFrame:
+def report_data(context: Context, as_of: date) -> ReportData:
+    """What the report of as_of shows; LakeError where there is no snapshot of it."""
+    core, lake = Core.open(context.lake), context.lake
+    if as_of not in lake.partitions("feat_snapshot"):
+        raise LakeError(
+            f"program {context.main.name} has no snapshot of {as_of}: run `fiel run score --program "
+            f"{context.main.name} --as-of {as_of}` first (and reward for its plan)"
+        )
+    planned = as_of in lake.partitions("out_plan")
+    scores = lake.read("out_scores", as_of) if as_of in lake.partitions("out_scores") else None
+    data = collect(
+        core,
+        open_spans(context),
+        lake.read("feat_snapshot", as_of),
+        program=context.program,
+        as_of=as_of,
+        source=_source_card(context, core),
+        scores=scores,
+        plan=lake.read("out_plan", as_of) if planned else None,
+        model=_model_card(context, as_of, scores),
+        money=_money_card(context, core, as_of) if planned else None,
+        quality=lake.read("out_quality") if lake.exists("out_quality") else None,
+        more_models=_more_models(context, as_of),
+        engagement=open_engagement(context, as_of),
+        **open_report_tables(context, as_of),
+    )
+    return replace(data, messages=open_messages(context, as_of))
+
+
+def open_spans(context: Context) -> pl.LazyFrame:
     """Life cycle as spans; none for an undated program."""
     if context.program.is_table:
         return pl.LazyFrame(schema=TABLES["feat_life_cycle_spans"].declared)

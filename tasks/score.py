@@ -1,4 +1,4 @@
-"""A snapshot to scores: in the lake, mirrored into the store, measured once their outcome is known."""
+"""A snapshot to scores in the lake, measured once their outcome is known; `tasks.publish` shows them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ def score_customers(program: str, as_of: date, reasons: ReasonsFor) -> dict[str,
             probs=out_of_sample(context, champion, snapshot),
         )
         context.lake.replace("out_scores", scores, as_of, context.provenance(model_version=champion.version))
-        context.store.load_scores(program, as_of, scores, champion.version)
         scored = scores.filter("in_population")
         get_run_logger().info(
             "%s customers, %s scored by version %s (%s)",

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -70,14 +71,11 @@ def message_view(lake: Lake, as_of: date) -> MessageView | None:
 
     MessageError where a file that the manifest names is gone or damaged: writing again makes it anew.
     """
-    folder = lake.file_path("exports", as_of.isoformat(), FOLDER)
-    content = lake.get(f"{folder}/{MANIFEST}")
-    if content is None:
+    found = _exported(lake, as_of)
+    if found is None:
         return None
+    manifest, rows = found
     try:
-        manifest = json.loads(content)
-        name = next(file["name"] for file in manifest["files"] if file["name"].endswith(".jsonl"))
-        rows = _rows(lake.get(f"{folder}/{name}") or b"", manifest["messages"])
         spent = manifest["spent"]
         return MessageView(
             writer=manifest["writer"],
@@ -92,11 +90,39 @@ def message_view(lake: Lake, as_of: date) -> MessageView | None:
             stopped=manifest["stopped"],
             folder=f"exports/{as_of}/{FOLDER}",
         )
+    except (KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise _damaged(lake, as_of, error) from error
+
+
+def exported_messages(lake: Lake, as_of: date) -> pl.DataFrame | None:
+    """The messages of as_of as they were exported, columns of `MESSAGES`; None without a manifest.
+
+    MessageError as in `message_view`.
+    """
+    found = _exported(lake, as_of)
+    return None if found is None else found[1]
+
+
+def _exported(lake: Lake, as_of: date) -> tuple[dict[str, Any], pl.DataFrame] | None:
+    """The manifest of as_of and the rows that it names."""
+    folder = lake.file_path("exports", as_of.isoformat(), FOLDER)
+    content = lake.get(f"{folder}/{MANIFEST}")
+    if content is None:
+        return None
+    try:
+        manifest = json.loads(content)
+        name = next(file["name"] for file in manifest["files"] if file["name"].endswith(".jsonl"))
+        return manifest, _rows(lake.get(f"{folder}/{name}") or b"", manifest["messages"])
     except (ValueError, KeyError, TypeError, StopIteration, pl.exceptions.PolarsError) as error:
-        raise MessageError(
-            f"{folder}/{MANIFEST} does not fit its files ({type(error).__name__}): run `fiel run message --program "
-            f"{lake.program} --as-of {as_of}`, which writes them again and pays for nothing twice"
-        ) from error
+        raise _damaged(lake, as_of, error) from error
+
+
+def _damaged(lake: Lake, as_of: date, error: Exception) -> MessageError:
+    address = lake.file_path("exports", as_of.isoformat(), FOLDER, MANIFEST)
+    return MessageError(
+        f"{address} does not fit its files ({type(error).__name__}): run `fiel run message --program "
+        f"{lake.program} --as-of {as_of}`, which writes them again and pays for nothing twice"
+    )
 
 
 def messages_markdown(view: MessageView, program: Program, as_of: date) -> str:

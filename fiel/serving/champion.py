@@ -1,0 +1,102 @@
+"""The part `champion` of the program page: the model that is in force, how it was judged, when and why it came.
+
+{targets: [{target, ledger_name, version, kind, digest, promoted_at, by, action, reason, horizon, metrics: [{model,
+metric, value, low, high}], differences, gates, reliability, trained_as_of, oot_as_of, run, history: [{at, action,
+from_version, to_version, by, reason}]}], figures: [names in the part `figures`]}. Texts of people (reasons, names of
+measures) are in every language. The main target comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from fiel.program import Program
+from fiel.reports.cards import ModelCard
+from fiel.reports.charts.model import METRIC_NAMES
+from fiel.serving.figures import CHAMPION
+from fiel.serving.texts import both
+from fiel.store import PromotionRow
+
+
+def champion(
+    program: Program,
+    cards: Mapping[str, ModelCard],
+    promotions: Mapping[str, Sequence[PromotionRow]],
+    drawn: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The part; `cards` and `promotions` (oldest first) by name of the target, `drawn` the part `figures`."""
+    targets = [
+        _target(program.with_target(name), cards.get(name), promotions.get(name, ())) for name in program.target_names
+    ]
+    return {
+        "targets": [found for found in targets if found is not None],
+        "figures": [item["name"] for item in drawn if item["name"] in CHAMPION],
+    }
+
+
+def _target(program: Program, card: ModelCard | None, rows: Sequence[PromotionRow]) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    newest = rows[-1]
+    found: dict[str, Any] = {
+        "target": program.target.name,
+        "horizon": both(program.target.horizon_words) if not program.is_table else None,
+        "ledger_name": program.ledger_name,
+        "version": newest.to_version,
+        "digest": newest.digest,
+        "promoted_at": newest.at.isoformat(),
+        "by": newest.by,
+        "action": newest.action,
+        "reason": both(newest.reason),
+        "override": newest.override,
+        "history": [_promotion(row) for row in rows],
+    }
+    if card is None:
+        return found
+    return found | {
+        "kind": card.kind if card.version == newest.to_version else None,
+        "judged": both(program.judged_on),
+        "judged_version": card.version,
+        "decided_on": None if card.decided_on is None else card.decided_on.isoformat(),
+        "run": None if card.run is None else card.run.rsplit("run ", 1)[-1],
+        "cohorts": {part: [day.isoformat() for day in days] for part, days in card.cohorts.items()},
+        "metrics": _measures(card.comparison, "model"),
+        "differences": _measures(card.differences, "against"),
+        "gates": [
+            {"gate": both(row["gate"].replace("_", " ")), "outcome": row["outcome"], "detail": both(row["detail"])}
+            for row in card.gates.iter_rows(named=True)
+        ],
+        "calibration": _rows(card.reliability),
+    }  # fmt: skip
+
+
+def _measures(frame: pl.DataFrame, key: str) -> list[dict[str, Any]]:
+    return [
+        {key: row[key], "label": both(METRIC_NAMES.get(row["metric"], row["metric"]))}
+        | {name: row[name] for name in ("metric", "value", "low", "high")}
+        for row in frame.iter_rows(named=True)
+    ]
+
+
+def _promotion(row: PromotionRow) -> dict[str, Any]:
+    return {
+        "at": row.at.isoformat(),
+        "action": row.action,
+        "from_version": row.from_version,
+        "to_version": row.to_version,
+        "digest": row.digest,
+        "by": row.by,
+        "reason": both(row.reason),
+        "override": row.override,
+    }
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
+        for row in frame.iter_rows(named=True)
+    ]
