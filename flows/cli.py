@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from fiel.errors import FielError, SettingsError
+from flows import serving_commands
 
 app = typer.Typer(
     name="fiel",
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 lake_app = typer.Typer(help="Care for the lake.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(lake_app, name="lake")
+serving_commands.register(app)
 
 
 class Reasons(StrEnum):

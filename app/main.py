@@ -1,0 +1,60 @@
+"""The application: `create_app()` is the factory that uvicorn calls in every worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+
+from fastapi import FastAPI
+
+from app import api, logs, problems
+from app.frame import Frame
+from app.service import Service
+from app.settings import ServeSettings, load_serve_settings
+from fiel.version import package_version
+
+_DESCRIPTION = """Who is loyal, who is leaving, and what it pays to do about it: scores with their reasons, customers,
+purchases, for every program that was published."""
+
+
+def create_app(settings: ServeSettings | None = None) -> FastAPI:
+    """The service as an ASGI application; `app.state.service` holds what its routes need.
+
+    Without `settings` those of the environment, and logs go to standard error as JSON lines.
+    """
+    if settings is None:
+        settings = load_serve_settings()
+        logs.configure()
+    service = Service.of(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        try:
+            yield
+        finally:
+            service.stop()
+
+    app = FastAPI(
+        title="Fiel",
+        version=package_version(),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    problems.install(app)
+    app.add_middleware(Frame, service=service)
+    app.include_router(api.router)
+    for room in ("app.compat", "app.pages"):
+        found = import_module(room) if find_spec(room) else None
+        if hasattr(found, "router"):
+            app.include_router(found.router)
+        if hasattr(found, "error_page"):
+            app.state.error_page = found.error_page
+    return app

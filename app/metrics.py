@@ -1,0 +1,107 @@
+"""Prometheus metrics. With several workers each writes its own files, and a scrape of any worker adds them up.
+
+Counters and histograms are counted where things happen; what every worker knows alike (which model is in service, how
+old the scores are) is read from the service at the moment of the scrape.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_COUNTED = CollectorRegistry()
+
+REQUESTS = Counter(
+    "fiel_requests", "Requests by route template and status.", ("method", "route", "status"), registry=_COUNTED
+)
+SECONDS = Histogram(
+    "fiel_request_seconds",
+    "Time from a request's head to the last byte of its answer.",
+    ("route",),
+    buckets=_BUCKETS,
+    registry=_COUNTED,
+)
+REFUSED = Counter("fiel_refused", "Requests refused before any route, by reason.", ("reason",), registry=_COUNTED)
+UNEXPECTED = Counter(
+    "fiel_unexpected_errors", "Requests that a defect of ours ended, by kind.", ("kind",), registry=_COUNTED
+)
+STORE_ERRORS = Counter("fiel_store_errors", "Times that the store could not be used.", registry=_COUNTED)
+SCORES = Counter(
+    "fiel_scores",
+    "Scores answered, by program, model version and basis.",
+    ("program", "version", "basis"),
+    registry=_COUNTED,
+)
+SERVED_QUEUE = Gauge(
+    "fiel_served_queue", "Answers that wait to be written to the log of answers.", multiprocess_mode="livesum",
+    registry=_COUNTED,
+)  # fmt: skip
+SERVED_DROPPED = Counter(
+    "fiel_served_dropped", "Answers that were not logged because the queue was full.", registry=_COUNTED
+)
+
+_children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+
+def observe(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one answered request."""
+    key = (method, route, status)
+    found = _children.get(key)
+    if found is None:
+        found = _children[key] = (REQUESTS.labels(method, route, str(status)), SECONDS.labels(route))
+    found[0].inc()
+    found[1].observe(seconds)
+
+
+def exposition(service: Service) -> bytes:
+    """All metrics in Prometheus' text format."""
+    counted = _COUNTED
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        counted = CollectorRegistry()
+        multiprocess.MultiProcessCollector(counted)
+    known = CollectorRegistry()
+    known.register(_Known(service))
+    return generate_latest(counted) + generate_latest(known)
+
+
+class _Known(Collector):
+    """What the service knows at this moment; the same in every worker."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        info = GaugeMetricFamily(
+            "fiel_model_info",
+            "The models in service: always 1.",
+            labels=("program", "target", "version", "kind", "digest"),
+        )
+        state = self._service.state()
+        for found in state.models:
+            info.add_metric((found.program, found.target, found.version, found.kind, found.digest[:12]), 1)
+        yield info
+        age = GaugeMetricFamily(
+            "fiel_score_age_seconds", "Time since the as_of of a program's scores.", labels=("program",)
+        )
+        today = datetime.now(UTC)
+        for program in state.programs:
+            if program.as_of is not None:
+                midnight = datetime.combine(program.as_of, datetime.min.time(), UTC)
+                age.add_metric((program.name,), (today - midnight).total_seconds())
+        yield age
+        refused = GaugeMetricFamily("fiel_model_problems", "Models that were refused; the one before stays in service.")
+        refused.add_metric((), len(state.problems))
+        yield refused
+        yield GaugeMetricFamily("fiel_store_up", "Whether the store can be read.", value=float(state.is_store_up))
