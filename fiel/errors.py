@@ -85,6 +85,18 @@ class StoreError(FielError):
     """The online store cannot be reached or used."""
 
 
+class StoreUnavailableError(StoreError):
+    """The online store does not answer, or not in time. It may again: try once more after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CursorError(StoreError):
+    """A ranking's cursor is not one of ours, or of another query, or its set is gone. Start at the first page."""
+
+
 class DeliveryError(FielError):
     """The points API refuses us or keeps failing. Nothing is lost: what was not delivered is sent by the next run."""
 

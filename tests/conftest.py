@@ -7,13 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import PostgresServer
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -117,41 +118,17 @@ def s3_bucket(_s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="session")
-def _postgres_server() -> Iterator[str]:
-    """Address of a private PostgreSQL server, without a database; it refuses root, so it runs as `postgres` then."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
-    if not found[-1].is_file():
-        absent("postgres", "no PostgreSQL on this machine (Debian: apt-get install postgresql)")
-    programs = found[-1].parent
-    folder = Path(tempfile.mkdtemp(prefix="fiel-postgres-"))
-    as_server = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        as_server = ["runuser", "-u", "postgres", "--"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "data"
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+def _postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL server."""
     try:
-        for command in (
-            [programs / "initdb", "-A", "trust", "-U", "fiel", "--no-sync", "-D", data],
-            [programs / "pg_ctl", "start", "-w", "-D", data, "-l", folder / "log", "-o", options],
-        ):
-            subprocess.run([*as_server, *map(str, command)], check=True, stdout=subprocess.DEVNULL, timeout=60)
-        yield f"postgresql://fiel@127.0.0.1:{port}"
-    finally:
-        stop = [*as_server, str(programs / "pg_ctl"), "stop", "-m", "immediate", "-D", str(data)]
-        subprocess.run(stop, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
-        shutil.rmtree(folder, ignore_errors=True)
+        server = PostgresServer()
+    except FileNotFoundError as error:
+        absent("postgres", str(error))
+    with server:
+        yield server
 
 
 @pytest.fixture
-def postgres_url(_postgres_server: str) -> str:
+def postgres_url(_postgres_server: PostgresServer) -> str:
     """Address of a fresh, empty PostgreSQL database."""
-    import psycopg
-
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(f"{_postgres_server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{_postgres_server}/{name}"
+    return _postgres_server.database()

@@ -118,30 +118,6 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
         Store(f"sqlite:///{tmp_path}/store.db")
 
 
-def test_a_store_of_the_first_version_gets_the_tables_that_it_lacks_and_keeps_its_rows(store: Store) -> None:
-    store.append_promotion(FIRST)
-    with store.database.write("club") as connection:
-        connection.execute(sa.text("DROP TABLE message_calls"))
-        connection.execute(sa.text("UPDATE store_info SET value = '1'"))
-    opened = Store(store.database.url.render_as_string())
-    assert opened.promotions("club") == store.promotions("club") != []
-    assert opened.message_answers("club", date(2025, 3, 1)) == {}
-    with opened.database.write("club") as connection:
-        connection.execute(sa.text("INSERT INTO message_calls VALUES " + CALL))
-    with pytest.raises(StoreError, match="append-only"), opened.database.write("club") as connection:
-        connection.execute(sa.text("DELETE FROM message_calls"))
-
-
-CALL = "('r', 1, 'club', '2025-03-01', 'ana', 'intent', '2025-03-01 04:00:00', 'm', 1, 1, 1, 'USD', 'sent', NULL)"
-
-
-def test_a_store_of_another_schema_version_is_refused(store: Store) -> None:
-    with store.database.write("club") as connection:
-        connection.execute(sa.text("UPDATE store_info SET value = '999'"))
-    with pytest.raises(StoreError, match="schema version 999"):
-        Store(store.database.url.render_as_string())
-
-
 AS_OF = date(2025, 9, 1)
 
 

@@ -1,4 +1,4 @@
-"""The online store and the ledgers: promotions, cycles, grants, deliveries, and a mirror of the newest scores.
+"""The online store and the ledgers: promotions, cycles, grants, deliveries, and the published sets.
 
 SQLite by default, PostgreSQL in production, both through SQLAlchemy. `Store` is the only door.
 """
@@ -6,29 +6,46 @@ SQLite by default, PostgreSQL in production, both through SQLAlchemy. `Store` is
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
 from fiel.store import deliveries as _deliveries
+from fiel.store import keys as _keys
 from fiel.store import ledger as _ledger
 from fiel.store import message_calls as _message_calls
+from fiel.store import models as _models
 from fiel.store import promotions as _promotions
+from fiel.store import publishing as _publishing
 from fiel.store import scores as _scores
 from fiel.store.engine import Database
+from fiel.store.keys import KeyRow
 from fiel.store.ledger import CycleRow, LedgerView
 from fiel.store.message_calls import CallRow
+from fiel.store.models import ServedModel
 from fiel.store.promotions import PromotionRow
+from fiel.store.publishing import Publication
 from fiel.store.scores import ScoreSet
 
-__all__ = ["CallRow", "CycleRow", "LedgerView", "PromotionRow", "ScoreSet", "Store"]
+__all__ = [
+    "CallRow",
+    "CycleRow",
+    "KeyRow",
+    "LedgerView",
+    "PromotionRow",
+    "Publication",
+    "ScoreSet",
+    "ServedModel",
+    "Store",
+]
 
 
 class Store:
     """The store at a database address: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
 
-    Opening it creates what is missing. StoreError says what is wrong and what to do, never the password.
+    Opening it makes the tables, or upgrades them, one process at a time. StoreError says what is wrong and what to
+    do, never the password.
     """
 
     def __init__(self, address: str) -> None:
@@ -37,6 +54,10 @@ class Store:
     def close(self) -> None:
         """Give the connections back."""
         self.database.close()
+
+    def migrate(self) -> None:
+        """Bring the tables to this Fiel's revision; nothing happens where they are. Opening a store does it too."""
+        self.database.upgrade()
 
     # -- promotions
 
@@ -112,25 +133,54 @@ class Store:
         with self.database.read() as connection:
             return _message_calls.of_requests(connection, requests)
 
-    # -- the mirror of scores
+    # -- what the service reads (through fiel.store.reader)
+
+    def publish(self, publication: Publication, keep_sets: int = 3) -> ScoreSet:
+        """Make scores, documents and parts of an as_of visible, all at once or not at all.
+
+        Equal content changes nothing. Only the `keep_sets` newest sets stay; the lake keeps them all. StoreError for a
+        broken publication (other dates, no rows, a customer twice, a document of nobody): the earlier set stays.
+        """
+        with self.database.write(publication.program) as connection:
+            return _publishing.publish(connection, publication, keep_sets)
 
     def load_scores(
         self, program: str, as_of: date, frame: pl.DataFrame, model_version: str, keep_sets: int = 3
     ) -> ScoreSet:
-        """Mirror the scores of `as_of` (columns of out_scores) in one transaction; the same content changes nothing.
+        """Publish scores (columns of out_scores) without documents or parts; like `publish` in everything else."""
+        return self.publish(Publication(program, as_of, model_version, known_through=as_of, scores=frame), keep_sets)
 
-        Only the `keep_sets` newest sets stay; the lake keeps them all. StoreError for a frame of other dates, without
-        rows, or with a customer twice.
-        """
-        with self.database.write(program) as connection:
-            return _scores.load(connection, program, as_of, frame, model_version, keep_sets)
+    def put_model(self, model: ServedModel) -> bool:
+        """Keep a model's file under its digest; False where it is there. StoreError where the bytes do not match."""
+        with self.database.write("served_models") as connection:
+            return _models.put(connection, model)
+
+    def served_model(self, digest: str) -> ServedModel | None:
+        """The model's file with the digest; None if it is not kept."""
+        with self.database.read() as connection:
+            return _models.read(connection, digest)
+
+    def add_key(self, row: KeyRow) -> None:
+        """Add an API key; StoreError where its id is taken."""
+        with self.database.write("api_keys") as connection:
+            _keys.add(connection, row)
+
+    def revoke_key(self, key_id: str, at: datetime) -> bool:
+        """Revoke a key; False where there is none, or it was revoked before."""
+        with self.database.write("api_keys") as connection:
+            return _keys.revoke(connection, key_id, at)
+
+    def keys(self) -> list[KeyRow]:
+        """Every API key, revoked ones too, oldest first."""
+        with self.database.read() as connection:
+            return _keys.read(connection)
 
     def score_set(self, program: str, as_of: date | None = None) -> ScoreSet | None:
-        """The mirrored set of `as_of`, or the newest; None if there is none."""
+        """The published set of `as_of`, or the newest; None if there is none."""
         with self.database.read() as connection:
             return _scores.read_set(connection, program, as_of)
 
     def score(self, program: str, customer_id: str, as_of: date | None = None) -> dict[str, Any] | None:
-        """The customer's mirrored score of `as_of`, or of the newest set; None if there is none."""
+        """The customer's score of `as_of`, or of the newest set; None if there is none."""
         with self.database.read() as connection:
             return _scores.read_score(connection, program, customer_id, as_of)

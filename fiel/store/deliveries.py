@@ -72,6 +72,28 @@ def outbox(connection: Connection, program: str, as_of: date | None = None) -> p
     )
 
 
+def states(connection: Connection, program: str, as_of: date) -> dict[str, int]:
+    """Number of the cycle's ledger entries by the newest state of their delivery; `waiting` where nobody tried yet."""
+    mine = (GRANTS.c.program == program, GRANTS.c.as_of == as_of)
+    newest = (
+        sa.select(DELIVERIES.c.grant_id, sa.func.max(DELIVERIES.c.number).label("number"))
+        .join(GRANTS, GRANTS.c.grant_id == DELIVERIES.c.grant_id)
+        .where(*mine)
+        .group_by(DELIVERIES.c.grant_id)
+        .subquery()
+    )
+    events = DELIVERIES.join(
+        newest, (DELIVERIES.c.grant_id == newest.c.grant_id) & (DELIVERIES.c.number == newest.c.number)
+    )
+    counted = connection.execute(
+        sa.select(DELIVERIES.c.state, sa.func.count()).select_from(events).group_by(DELIVERIES.c.state)
+    )
+    found = {str(state): int(number) for state, number in counted}
+    total = connection.execute(sa.select(sa.func.count()).select_from(GRANTS).where(*mine)).scalar() or 0
+    waiting = total - sum(found.values())
+    return {state: found[state] for state in sorted(found)} | ({"waiting": waiting} if waiting else {})
+
+
 def is_reversed(connection: Connection, grant_id: str) -> bool:
     """Whether the ledger holds a reversal of the grant."""
     return connection.execute(sa.select(GRANTS.c.entry).where(GRANTS.c.reverses == grant_id)).first() is not None

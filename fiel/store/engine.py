@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from fiel.errors import StoreError
-from fiel.store import schema
+from fiel.store import migrations
+from fiel.store.addresses import later_revision, name, parse, plain
 
 LOCK_WAIT_SECONDS = 30
 CONNECT_SECONDS = 10
@@ -31,7 +32,7 @@ class Database:
     """One database that holds the store's tables; made and checked when it is opened."""
 
     def __init__(self, address: str) -> None:
-        self.url = _parse(address)
+        self.url = parse(address)
         self.engine = self._engine()
         with self._guard():
             self._prepare()
@@ -39,7 +40,7 @@ class Database:
     @property
     def name(self) -> str:
         """The address without its password."""
-        return self.url.set(query={}).render_as_string(hide_password=True)
+        return name(self.url)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -81,21 +82,26 @@ class Database:
                 "check the path and its permissions"
             ) from error
         except (SQLAlchemyError, ImportError) as error:
-            raise StoreError(f"the store {self.name} cannot be opened: {self._plain(error)}") from None
+            raise StoreError(f"the store {self.name} cannot be opened: {plain(self.url, error)}") from None
 
     def _prepare(self) -> None:
         if self.engine.dialect.name == "sqlite":
             self._write_ahead()
-        found = self._schema_version()
-        if found is None or schema.lacks_tables_only(found):
-            with self._begin_writing("fiel") as connection:
-                schema.create(connection)
-        found = self._schema_version()
-        if found != str(schema.SCHEMA_VERSION):
-            raise StoreError(
-                f"the store {self.name} has schema version {found}, this Fiel needs {schema.SCHEMA_VERSION}: "
-                "install the Fiel that wrote it, or give FIEL_DATABASE_URL a new database"
-            )
+        if self._revision() != migrations.HEAD:
+            self.upgrade()
+
+    def upgrade(self) -> None:
+        """Bring the tables to this Fiel's revision, one process at a time; nothing happens where they are.
+
+        StoreError for a store of a later Fiel.
+        """
+        with self._guard(), self._begin_writing("fiel") as connection:
+            found = migrations.found(connection)
+            if found == migrations.HEAD:
+                return
+            if not migrations.can_upgrade(found):
+                raise StoreError(later_revision(self.url, found))
+            migrations.upgrade(connection)
 
     def _write_ahead(self) -> None:
         """Readers and one writer at once; kept in the file, so it is switched on once."""
@@ -109,51 +115,18 @@ class Database:
                 driver: Any = connection.connection.driver_connection
                 driver.execute("PRAGMA journal_mode = WAL")
 
-    def _schema_version(self) -> str | None:
+    def _revision(self) -> str | None:
         with self.engine.connect() as connection, connection.begin():
-            if not sa.inspect(connection).has_table(schema.STORE_INFO.name):
-                return None
-            info = schema.STORE_INFO.c
-            return connection.execute(sa.select(info.value).where(info.name == "schema_version")).scalar()
+            return migrations.found(connection)
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, sqlite3.Error) as error:
-            raise StoreError(f"the store {self.name} cannot be used: {self._plain(error)}: {_advice(error)}") from None
-
-    def _plain(self, error: BaseException) -> str:
-        """An error's first line; the password never shows."""
-        cause = getattr(error, "orig", None) or error
-        lines = str(cause).strip().splitlines() or [type(cause).__name__]
-        text = lines[0][:300]
-        for secret in _secrets(self.url):
-            text = text.replace(secret, "***")
-        return text
-
-
-def _parse(address: str) -> URL:
-    try:
-        url = make_url(address)
-    except ArgumentError:
-        raise StoreError(
-            "FIEL_DATABASE_URL is no database address: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
-        ) from None
-    if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername="postgresql+psycopg")
-    if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
-        raise StoreError(
-            f"FIEL_DATABASE_URL names {url.drivername!r}: the store lives in SQLite (sqlite:///FILE) or in "
-            "PostgreSQL (postgresql://USER:PASSWORD@HOST/DATABASE)"
-        )
-    return url
-
-
-def _secrets(url: URL) -> list[str]:
-    query = url.query.get("password", ())
-    given = [query] if isinstance(query, str) else list(query)
-    return [secret for secret in (url.password, *given) if secret]
+        except (DBAPIError, driver_errors(self.engine)) as error:
+            raise StoreError(
+                f"the store {self.name} cannot be used: {plain(self.url, error)}: {_advice(error)}"
+            ) from None
 
 
 def _sqlite(url: URL) -> Engine:
@@ -181,7 +154,13 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _advice(error: DBAPIError | sqlite3.Error) -> str:
+def driver_errors(engine: Engine) -> type[Exception]:
+    """What the engine's driver raises, where it is used without SQLAlchemy."""
+    found: Any = engine.dialect.dbapi
+    return found.Error  # type: ignore[no-any-return]
+
+
+def _advice(error: Exception) -> str:
     text = str(error).lower()
     if "append-only" in text:
         return "a ledger row is never changed; reverse it with a new row"

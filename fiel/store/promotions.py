@@ -75,19 +75,37 @@ def read(connection: Connection, program: str) -> list[PromotionRow]:
     rows = connection.execute(
         sa.select(PROMOTIONS).where(PROMOTIONS.c.program == program).order_by(PROMOTIONS.c.sequence)
     )
-    return [
-        PromotionRow(
-            program=row.program,
-            at=row.at,
-            by=row.made_by,
-            action=row.action,
-            from_version=row.from_version,
-            to_version=row.to_version,
-            digest=row.digest,
-            fingerprint=row.fingerprint,
-            reason=row.reason,
-            metrics=row.metrics,
-            override=row.override_reason,
-        )
-        for row in rows
-    ]
+    return [_of(row) for row in rows]
+
+
+def heads(connection: Connection) -> dict[str, PromotionRow]:
+    """The newest row of every ledger, in one query."""
+    table = PROMOTIONS.c
+    newest = sa.select(table.program, sa.func.max(table.sequence).label("sequence")).group_by(table.program).subquery()
+    both = (table.program == newest.c.program) & (table.sequence == newest.c.sequence)
+    rows = connection.execute(sa.select(PROMOTIONS).join(newest, both).order_by(table.program))
+    return {row.program: _of(row) for row in rows}
+
+
+def head(connection: Connection, program: str) -> PromotionRow | None:
+    """The newest row of one ledger; None if nothing was ever promoted."""
+    table = PROMOTIONS.c
+    wanted = sa.select(PROMOTIONS).where(table.program == program).order_by(table.sequence.desc()).limit(1)
+    row = connection.execute(wanted).one_or_none()
+    return None if row is None else _of(row)
+
+
+def _of(row: sa.Row[Any]) -> PromotionRow:
+    return PromotionRow(
+        program=row.program,
+        at=row.at,
+        by=row.made_by,
+        action=row.action,
+        from_version=row.from_version,
+        to_version=row.to_version,
+        digest=row.digest,
+        fingerprint=row.fingerprint,
+        reason=row.reason,
+        metrics=row.metrics,
+        override=row.override_reason,
+    )

@@ -1,0 +1,106 @@
+# ruff: noqa: S608 - statements are made of the store's own table and column names; values are always bound
+"""Many rows at once: a table's rows of one set become exactly those of a frame, inside the caller's transaction.
+
+PostgreSQL: COPY into a temporary table, then INSERT ... ON CONFLICT DO UPDATE of the rows that differ, and removal of
+those that are gone. SQLite: the same with `executemany`. Rows that are equal are not written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import polars as pl
+import polars.selectors as cs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+SLICE = 50_000
+"""Rows that are turned into text at once: bounds the memory of a load."""
+
+KEY = ("program", "as_of", "customer_id")
+
+
+def replace_rows(connection: Connection, table: sa.Table, program: str, as_of: date, rows: pl.DataFrame) -> None:
+    """Make the table's rows of (program, as_of) those of `rows` (all other columns, one row for each customer)."""
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, program, as_of, rows)
+    else:
+        _execute_many(connection, table, program, as_of, rows)
+
+
+def csv_slices(rows: pl.DataFrame) -> Iterable[bytes]:
+    """The rows as CSV in pieces: text is quoted, null is nothing, floats keep every bit."""
+    for part in rows.iter_slices(SLICE):
+        yield part.write_csv(include_header=False, quote_style="non_numeric").encode()
+
+
+def _copy(connection: Connection, table: sa.Table, program: str, as_of: date, rows: pl.DataFrame) -> None:
+    incoming, columns = f"incoming_{table.name}", ", ".join(rows.columns)
+    connection.exec_driver_sql(
+        f"CREATE TEMP TABLE {incoming} ON COMMIT DROP AS SELECT {columns} FROM {table.name} WITH NO DATA"
+    )
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor().copy(f"COPY {incoming} ({columns}) FROM STDIN (FORMAT csv)") as copy:
+        for piece in csv_slices(rows):
+            copy.write(piece)
+    keys = {"program": program, "as_of": as_of}
+    found = connection.execute(
+        sa.text(f"SELECT 1 FROM {table.name} WHERE program = :program AND as_of = :as_of LIMIT 1"), keys
+    ).first()
+    if found is not None:
+        connection.exec_driver_sql(f"CREATE INDEX ON {incoming} (customer_id)")
+        connection.exec_driver_sql(f"ANALYZE {incoming}")
+        connection.execute(
+            sa.text(
+                f"DELETE FROM {table.name} AS kept WHERE program = :program AND as_of = :as_of "
+                f"AND NOT EXISTS (SELECT FROM {incoming} AS i WHERE i.customer_id = kept.customer_id)"
+            ),
+            keys,
+        )
+    values = [name for name in rows.columns if name not in KEY]
+    kept, new = (", ".join(f"{side}.{name}" for name in values) for side in ("kept", "excluded"))
+    connection.execute(
+        sa.text(
+            f"INSERT INTO {table.name} AS kept (program, as_of, {columns}) "
+            f"SELECT CAST(:program AS varchar), CAST(:as_of AS date), {columns} FROM {incoming} ORDER BY customer_id "
+            f"ON CONFLICT (program, as_of, customer_id) DO UPDATE SET "
+            + ", ".join(f"{name} = excluded.{name}" for name in values)
+            + f" WHERE ({kept}) IS DISTINCT FROM ({new})"
+        ),
+        keys,
+    )
+
+
+def _execute_many(connection: Connection, table: sa.Table, program: str, as_of: date, rows: pl.DataFrame) -> None:
+    driver: Any = connection.connection.driver_connection
+    day = as_of.isoformat()
+    kept = pl.Series(
+        "customer_id",
+        [
+            row[0]
+            for row in driver.execute(
+                f"SELECT customer_id FROM {table.name} WHERE program = ? AND as_of = ?", (program, day)
+            )
+        ],
+        dtype=pl.String,
+    )
+    gone = kept.to_frame().join(rows.select("customer_id"), on="customer_id", how="anti").get_column("customer_id")
+    driver.executemany(
+        f"DELETE FROM {table.name} WHERE program = ? AND as_of = ? AND customer_id = ?",
+        ((program, day, customer) for customer in gone),
+    )
+    values = [name for name in rows.columns if name not in KEY]
+    statement = (
+        f"INSERT INTO {table.name} (program, as_of, {', '.join(rows.columns)}) "
+        f"VALUES (?, ?, {', '.join('?' * rows.width)}) ON CONFLICT (program, as_of, customer_id) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in values)
+        + " WHERE "
+        + " OR ".join(f"{table.name}.{name} IS NOT excluded.{name}" for name in values)
+    )
+    for part in rows.iter_slices(SLICE):
+        plain = part.with_columns(
+            cs.date().dt.to_string("%Y-%m-%d"), cs.boolean().cast(pl.Int8), program=pl.lit(program), as_of=pl.lit(day)
+        )
+        driver.executemany(statement, plain.select("program", "as_of", *rows.columns).iter_rows())

@@ -1,0 +1,1 @@
+"""The revisions, oldest first; once released, a revision is never changed."""

@@ -1,0 +1,96 @@
+"""What the service reads: scores with ranking columns, documents, parts, model files and API keys.
+
+Ids sort by their bytes on PostgreSQL too (COLLATE "C"), so that prefixes and pages come from an index.
+
+Revision: 0002
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0002"
+down_revision = "0001"
+
+CUSTOMER_ID = sa.String(200).with_variant(postgresql.VARCHAR(200, collation="C"), "postgresql")
+SORTS = ("prob", "loss_prob", "value_at_stake", "expected_profit")
+
+
+def upgrade() -> None:
+    """Add the columns, tables and indexes; the version in `store_info` becomes 3, which an earlier Fiel refuses."""
+    connection = op.get_bind()
+    op.add_column(
+        "score_sets", sa.Column("published_at", sa.DateTime, comment="Null for sets that an earlier Fiel mirrored.")
+    )
+    op.add_column("score_sets", sa.Column("known_through", sa.Date, comment="Last day that the set knows."))
+    op.add_column("score_sets", sa.Column("feature_names", sa.Text, nullable=False, server_default="[]"))
+    op.add_column(
+        "score_sets",
+        sa.Column("counts", sa.Text, nullable=False, server_default="[]", comment="Customers by stage and segment."),
+    )
+    for column in (
+        sa.Column("segment", sa.Text),
+        sa.Column("risk", sa.Text),
+        sa.Column("grade", sa.Integer),
+        sa.Column("value_at_stake", sa.Float),
+        sa.Column("expected_profit", sa.Float),
+        sa.Column("alive_prob", sa.Float),
+        sa.Column("value", sa.Float),
+        sa.Column("is_cross_fitted", sa.Boolean, nullable=False, server_default=sa.false()),
+    ):
+        op.add_column("scores", column)
+    if connection.dialect.name == "postgresql":
+        op.execute('ALTER TABLE scores ALTER COLUMN customer_id TYPE VARCHAR(200) COLLATE "C"')
+    for name in SORTS:
+        op.create_index(f"scores_by_{name}", "scores", ["program", "as_of", name, "customer_id"])
+    _documents_and_parts()
+    _models_and_keys()
+    op.create_index("grants_of_customer", "grants", ["program", "customer_id"])
+    op.create_index("hold_outs_of_customer", "hold_outs", ["program", "customer_id"])
+    connection.execute(sa.text("UPDATE store_info SET value = '3' WHERE name = 'schema_version'"))
+
+
+def _documents_and_parts() -> None:
+    op.create_table(
+        "customer_documents",
+        sa.Column("program", sa.String(60), primary_key=True),
+        sa.Column("as_of", sa.Date, primary_key=True),
+        sa.Column("customer_id", CUSTOMER_ID, primary_key=True),
+        sa.Column("features", sa.Text, comment="JSON list in the order of the set's feature_names."),
+        sa.Column("document", sa.Text, comment="JSON object."),
+        sa.ForeignKeyConstraint(["program", "as_of"], ["score_sets.program", "score_sets.as_of"]),
+    )
+    op.create_table(
+        "program_parts",
+        sa.Column("program", sa.String(60), primary_key=True),
+        sa.Column("as_of", sa.Date, primary_key=True),
+        sa.Column("part", sa.String(60), primary_key=True),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.ForeignKeyConstraint(["program", "as_of"], ["score_sets.program", "score_sets.as_of"]),
+    )
+
+
+def _models_and_keys() -> None:
+    op.create_table(
+        "served_models",
+        sa.Column("digest", sa.String(80), primary_key=True),
+        sa.Column("ledger_name", sa.String(60), nullable=False),
+        sa.Column("version", sa.String(60), nullable=False),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        sa.Column("facts", sa.Text, nullable=False),
+        sa.Column("stored_at", sa.DateTime, nullable=False),
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column("key_id", sa.String(40), primary_key=True),
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False, comment="SHA-256 of the secret; the secret is nowhere."),
+        sa.Column("programs", sa.Text, nullable=False, comment='A list of names; ["*"] is every program.'),
+        sa.Column("created_at", sa.DateTime, nullable=False),
+        sa.Column("created_by", sa.String(200), nullable=False),
+        sa.Column("expires_at", sa.DateTime),
+        sa.Column("revoked_at", sa.DateTime),
+    )

@@ -1,0 +1,48 @@
+"""Files of champion models, each kept once under the digest of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fiel.errors import StoreError
+from fiel.store.schema import SERVED_MODELS
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model's file: `digest` is the SHA-256 (hex) of `content`; `facts` is plain JSON (features, recipe, metrics)."""
+
+    digest: str
+    ledger_name: str
+    version: str
+    kind: str
+    content: bytes
+    facts: dict[str, Any]
+    stored_at: datetime
+
+
+def put(connection: Connection, model: ServedModel) -> bool:
+    """Add the model unless it is there; whether it was added. StoreError where its bytes have another digest."""
+    found = hashlib.sha256(model.content).hexdigest()
+    if found != model.digest:
+        raise StoreError(
+            f"the file of {model.ledger_name} version {model.version} has digest {found[:12]}, not "
+            f"{model.digest[:12]}: it was changed or cut short; nothing was stored"
+        )
+    table = SERVED_MODELS.c
+    if connection.execute(sa.select(table.digest).where(table.digest == model.digest)).first() is not None:
+        return False
+    connection.execute(SERVED_MODELS.insert().values(**vars(model)))
+    return True
+
+
+def read(connection: Connection, digest: str) -> ServedModel | None:
+    """The model with the digest; None if it is not stored. Who loads it checks the digest of the bytes again."""
+    row = connection.execute(sa.select(SERVED_MODELS).where(SERVED_MODELS.c.digest == digest)).one_or_none()
+    return None if row is None else ServedModel(**{**row._mapping, "content": bytes(row.content)})
