@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from fiel import words
 from fiel.models.phrase import Form, Phrase
 from fiel.models.phrases_accounts import ACCOUNT_PHRASES
 from fiel.program import Program
@@ -136,13 +137,15 @@ def topic_of(column: str) -> str:
     return phrase.topic.replace("{key}", (match.groupdict().get("key") or "") if match else "")
 
 
-def sentences(column: str, values: pl.Series, raises: pl.Series, program: Program) -> pl.Series:
-    """One sentence for each value of `column`; `raises` says whether it raises or lowers the score.
+def sentences(column: str, values: pl.Series, raises: pl.Series, program: Program, language: str = "en") -> pl.Series:
+    """One sentence in `language` for each value of `column`; `raises` says whether it raises or lowers the score.
 
     >>> from fiel.program import read_program; from fiel.settings import HOME
     >>> program = read_program(HOME / "deployments" / "programs" / "teomewhy.yaml")
     >>> sentences("active_days_d28", pl.Series([11, 1]), pl.Series([True, False]), program).to_list()
     ['11 active days in the last 28 days raise it', '1 active day in the last 28 days lowers it']
+    >>> sentences("active_days_d28", pl.Series([11]), pl.Series([True]), program, "pt").to_list()
+    ['11 dias ativos nos últimos 28 dias aumentam a chance']
     """
     phrase = phrase_of(column)
     frame = pl.DataFrame({"value": values, "raises": raises})
@@ -166,7 +169,8 @@ def sentences(column: str, values: pl.Series, raises: pl.Series, program: Progra
         .then(pl.lit(" lowers it"))
         .otherwise(pl.lit(" lower it"))
     )
-    return frame.select((text + verb).alias("sentence")).to_series()
+    said = frame.select((text + verb).alias("sentence")).to_series()
+    return words.translate_series(said, language)
 
 
 def _is_none(form: Form) -> pl.Expr:
@@ -179,7 +183,7 @@ def _filled(template: str, phrase: Phrase, column: str, shown: pl.Expr, program:
     named = match.groupdict() if match else {}
     window, key = named.get("w") or "", named.get("key") or ""
     is_money = program.value.unit.isupper()  # a currency code: amounts are sales, negative ones are taken back
-    words = {
+    named_words = {
         "{when}": f"in the {_last(window)}" if window[:1] in ("d", "q") else "since joining",
         "{days}": _last(window) if window.startswith("d") else "days since joining",
         "{ago}": f"{window[1:]} days ago",
@@ -190,7 +194,7 @@ def _filled(template: str, phrase: Phrase, column: str, shown: pl.Expr, program:
         "{key}": _key_words(phrase.column, key, program),
     }
     text = template
-    for mark, word in words.items():
+    for mark, word in named_words.items():
         text = text.replace(mark, word)
     before, found, after = text.partition("{v}")
     return pl.lit(before) + shown + pl.lit(after) if found else pl.lit(text)

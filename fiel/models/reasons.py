@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from fiel import words
 from fiel.models.classifier import shap_values, with_embedding
 from fiel.models.loaded import LoadedModel
 from fiel.models.metrics import Array
@@ -24,11 +25,27 @@ SMALLEST = 1e-6
 """Contributions below this (log odds) are no reason."""
 
 
-def reasons(frame: pl.DataFrame, model: LoadedModel, program: Program) -> pl.DataFrame:
+def reasons(frame: pl.DataFrame, model: LoadedModel, program: Program, language: str = "en") -> pl.DataFrame:
     """One row (reason_1, reason_2, reason_3) for each row of `frame`, in its order; empty where there is no reason.
 
-    The stage rule's one reason is the stage and what became of such customers in train.
+    The stage rule's one reason is the stage and what became of such customers in train. Where they are wanted in more
+    than one language, `in_language` says them again without explaining the scores again.
     """
+    return in_language(_english(frame, model, program), language)
+
+
+def in_language(told: pl.DataFrame, language: str) -> pl.DataFrame:
+    """`told` with its columns reason_1, reason_2 and reason_3 (English, as scored) in `language`; others stay.
+
+    A reason that the catalogue does not know stays English.
+
+    >>> in_language(pl.DataFrame({"reason_1": ["being fiel now raises it"]}), "pt")["reason_1"].item()
+    'estar agora no estágio fiel aumenta a chance'
+    """
+    return told.with_columns(words.translate_series(told[name], language) for name in REASONS if name in told.columns)
+
+
+def _english(frame: pl.DataFrame, model: LoadedModel, program: Program) -> pl.DataFrame:
     if frame.is_empty():
         return pl.DataFrame(schema=dict.fromkeys(REASONS, pl.String))
     if isinstance(model.model, StageRule):
@@ -41,7 +58,7 @@ def reasons(frame: pl.DataFrame, model: LoadedModel, program: Program) -> pl.Dat
 def _chunk_reasons(frame: pl.DataFrame, model: LoadedModel, program: Program) -> pl.DataFrame:
     values = shap_values(model.model, frame)
     topics = topics_of(model.features)
-    features, strengths = _strongest(values, topics)
+    features, strengths = strongest(values, topics)
     picked = pl.DataFrame(
         {
             "row": np.tile(np.arange(frame.height), features.shape[1]),
@@ -78,7 +95,7 @@ def topics_of(features: tuple[str, ...]) -> dict[str, list[int]]:
     return found
 
 
-def _strongest(values: Array, topics: dict[str, list[int]]) -> tuple[Array, Array]:
+def strongest(values: Array, topics: dict[str, list[int]]) -> tuple[Array, Array]:
     """For each row the features that speak for its strongest topics, and the strength (log odds) of those topics.
 
     Both are rows x (up to 3), strongest first; ties go to the earlier topic.

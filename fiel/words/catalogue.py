@@ -29,11 +29,18 @@ _KINDS = {
 """Placeholders that stand for a number, a percentage, an amount with its unit, a day: `{n}`, `{n2}`, `{n_rows}`."""
 
 _ANY = r".+?"
-"""The other placeholders: `{t}` a text that has a translation of its own, `{l}` a list of such, `{x}` and other names
-a text that stays as it is. The names of the phrases of reasons are texts (`{when}`), or a value (`{v}`)."""
+"""The other placeholders: `{t}` is a text that has a translation of its own, `{l}` a list of such, `{reason}` what a
+reason begins with; `{x}` and other names stay as they are. In phrases `{when}` and its like are texts, `{v}` a value
+and `{unit}` a unit, which stay where the catalogue does not know them."""
 
-_TEXTS = frozenset({"t", "l", "when", "days", "ago", "ahead", "unit", "earned", "spent"})
-_VALUES = frozenset({"v"})
+_TEXTS = frozenset({"t", "when", "days", "ago", "ahead", "earned", "spent"})
+_VALUES = frozenset({"v", "unit"})
+
+REASON = "reason"
+"""Context of the phrases that reasons are made of."""
+
+_NAME = re.compile(r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+|[a-z]+\d+|[A-Z]{3}|R\$|\$|£|€")
+"""Names of columns (`recency_days`, `var15`), currencies: what people look up as it is."""
 
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z0-9“(\u2212])")
 
@@ -140,6 +147,8 @@ def _found(text: str, language: str, context: str) -> str | None:
     said = _exact(text, language, context)
     if said is None:
         said = figures.localised(text, language) or figures.prose_date(text, language)
+    if said is None and _NAME.fullmatch(text):
+        said = text
     if said is None:
         said = _by_template(text, language, context)
     if said is None:
@@ -182,7 +191,11 @@ def _completed(template: _Template, match: re.Match[str], language: str, context
         if said is None:
             return None
         values[name] = said
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1] + (found[2] or ""), found[0]), template.said)
+    said = template.said
+    symbol = figures.SYMBOLS.get(values.get("unit", ""))
+    if symbol:  # money: the symbol stands before the amount
+        said = said.replace("{v} {unit}", f"{symbol} {{v}}")
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1] + (found[2] or ""), found[0]), said)
 
 
 def _value(kind: str, value: str, language: str, context: str) -> str | None:
@@ -194,6 +207,8 @@ def _value(kind: str, value: str, language: str, context: str) -> str | None:
         return _amount(value, language)
     if kind == "l":
         return _listed(value, language, context)
+    if kind == REASON:
+        return _found(value, language, REASON)
     if kind in _TEXTS:
         return _found(value, language, context)
     if kind in _VALUES:
