@@ -1,0 +1,259 @@
+"""What a customer's page shows, of the published rows and documents: key figures, tables, texts, in one language.
+
+Nothing here asks the store or a model; `app.pages.customer` brings what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from app.pages.customer_charts import CustomerChart, quarters_chart, stage_bar, timeline
+from app.pages.facts import Fact, Rows, amount, rows, share, told
+from app.pages.voice import Voice
+from app.scoring import Scored
+from fiel.models.profit import threshold, worth
+from fiel.reports import format as fmt
+
+RISK_TONES = {"low": "good", "medium": "plain", "high": "warning", "critical": "bad"}
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The answer to "apply the promotion?": yes, no or unknown, and why."""
+
+    answer: str
+    tone: str
+    why: str
+    facts: tuple[Fact, ...] = ()
+
+
+def figure(chart: CustomerChart | None) -> dict[str, Any] | None:
+    """A chart as the macro `figure` takes it."""
+    if chart is None:
+        return None
+    columns = [
+        {"title": title, "kind": "number" if is_numeric else "text"}
+        for title, is_numeric in zip(chart.table.columns, chart.table.numeric, strict=True)
+    ]
+    table = {"columns": columns, "rows": chart.table.rows, "note": "", "exact": {}}
+    return {
+        "name": chart.name, "title": chart.title, "subtitle": chart.subtitle, "description": chart.description,
+        "spec": chart.spec, "table": table, "is_wide": False, "is_half": False,
+    }  # fmt: skip
+
+
+def charts(document: Mapping[str, Any], as_of: date, voice: Voice) -> list[dict[str, Any]]:
+    """The charts of what happened, those that the document has something for."""
+    found = (
+        timeline(document.get("days") or [], as_of, voice),
+        stage_bar(document.get("spans") or [], as_of, voice),
+        quarters_chart(document.get("quarters") or [], as_of, voice),
+    )
+    return [made for made in map(figure, found) if made is not None]
+
+
+def key_figures(scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice) -> list[Fact]:
+    """The key figures of the head: probability first, then what the program knows besides."""
+    _, program = voice.say, voice.program
+    purchase = document.get("purchase") or {}
+    segments = document.get("segments") or {}
+    found: list[Fact | None] = [
+        share(voice.outcome(program.target), scores.get("prob"), voice, _about_prob(scores, voice)),
+        share(_("Chance of losing"), scores.get("loss_prob"), voice, _("loyal now, and not at the horizon")),
+        share(_("Chance of winning"), scores.get("gain_prob"), voice, _("not loyal now, and loyal at the horizon")),
+        share(_("p(alive)"), scores.get("alive_prob"), voice, _("still a customer, by the purchase model")),
+    ]
+    if program.economics is None:
+        found += [
+            amount(_("Value at stake"), scores.get("value_at_stake"), voice),
+            amount(
+                _("Expected value, %(days)s days", days=program.target.horizon_days), _expected(purchase, voice), voice
+            ),
+        ]
+    if not program.has_stages and not program.is_quarterly and "engagement" in segments:
+        engagement = segments["engagement"]
+        found += [
+            Fact(_("Engagement"), voice.ratio(engagement), _("of 100"), repr(engagement)),
+            told(_("Value"), voice.whole, scores.get("value"), _("(1 − probability) × engagement × 1000")),
+            told(
+                _("Uplift of the campaign"),
+                voice.signed_points,
+                segments.get("uplift"),
+                _("how much less likely to leave if treated"),
+            ),
+        ]
+    for name, prob in (document.get("probs") or {}).items():
+        further = next((target for target in program.more_targets if target.name == name), None)
+        if further is not None:
+            found.append(share(voice.outcome(further), prob, voice, _("further target %(name)s", name=name)))
+    return [fact for fact in found if fact is not None]
+
+
+def _about_prob(scores: Mapping[str, Any], voice: Voice) -> str:
+    if scores.get("prob") is None:
+        return voice.say("not in the population of the model")
+    return ""
+
+
+def _expected(purchase: Mapping[str, Any], voice: Voice) -> float | None:
+    return (purchase.get("value_expected") or {}).get(str(voice.program.target.horizon_days))
+
+
+def groups(scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice) -> list[Fact]:
+    """The groups that the customer is in: the name of the grouping and the group, with a tone where it has one."""
+    _ = voice.say
+    segments = document.get("segments") or {}
+    risk = segments.get("risk") or scores.get("risk")
+    named = [
+        (_("Value cluster"), segments.get("value_cluster"), ""),
+        (_("RFM segment"), segments.get("rfm_segment"), ""),
+        (_("Cluster"), segments.get("cluster_name"), ""),
+        (_("Segment"), segments.get("segment"), ""),
+        (_("Risk, for the operator only"), risk, RISK_TONES.get(str(risk), "plain")),
+    ]
+    found = [Fact(label, voice.code(str(group)), tone=tone or "plain") for label, group, tone in named if group]
+    if voice.program.economics is not None and scores.get("grade") is not None:
+        grade = int(scores["grade"])
+        note = _("treating pays") if grade == 1 else _("2 to 5: quarters of those where it does not pay, best first")
+        found.append(Fact(_("Grade"), str(grade), note, tone="good" if grade == 1 else "plain"))
+    return found
+
+
+def ahead(document: Mapping[str, Any], voice: Voice) -> tuple[str, str, str, str] | None:
+    """What is next: the stage without a visit and its day (empty where it stays), that after a visit, the sentence."""
+    found = document.get("next") or {}
+    if not found:
+        return None
+    _, stage, day, visit = voice.say, found.get("stage"), found.get("date"), found.get("after_visit")
+    if stage and day:
+        words = _("Without a visit the stage becomes %(stage)s on %(day)s.", stage=stage, day=voice.date(day))
+    else:
+        words = _("Without a visit the stage stays as it is.")
+    if visit:
+        words += " " + _("A visit now would make it %(stage)s.", stage=visit)
+    return str(stage or ""), str(day or ""), str(visit or ""), words
+
+
+def purchases(document: Mapping[str, Any], voice: Voice) -> tuple[list[Fact], Rows | None]:
+    """What the purchase model says: the facts it was told, and what it expects by days ahead."""
+    found = document.get("purchase") or {}
+    if not found:
+        return [], None
+    _ = voice.say
+    facts = [
+        told(_("Repeat purchase days"), voice.whole, found.get("frequency"), _("frequency")),
+        told(_("First to last purchase"), voice.days, found.get("recency_days"), _("recency")),
+        told(_("Since the first purchase"), voice.days, found.get("age_days"), "T"),
+        amount(_("A repeat purchase day, on average"), found.get("mean_value"), voice, _("monetary value")),
+        amount(_("A purchase day, expected"), found.get("value_a_day_expected"), voice),
+    ]
+    for days, value in sorted((found.get("lifetime_value") or {}).items(), key=lambda item: int(item[0])):
+        facts.append(amount(_("Lifetime value, %(days)s days", days=days), value, voice, _("discounted")))
+    counts, amounts = found.get("purchases_expected") or {}, found.get("value_expected") or {}
+    horizons = sorted({*counts, *amounts}, key=int)
+    table = rows(
+        _("Expected purchases"),
+        ((_("within"), "text"), (_("purchase days"), "number"), (_("value"), "number")),
+        [(voice.days(int(days)), voice.ratio(counts.get(days)), voice.amount(amounts.get(days))) for days in horizons],
+    )
+    return [fact for fact in facts if fact is not None], table if horizons else None
+
+
+def promotion(scores: Mapping[str, Any], voice: Voice) -> Promotion | None:
+    """The answer to "apply the promotion?", where the program knows what a right and a wrong one bring."""
+    economics, _ = voice.program.economics, voice.say
+    if economics is None:
+        return None
+    prob = scores.get("prob")
+    if prob is None:
+        return Promotion(
+            _("Not known"), "warning", _("This customer has no probability, so there is nothing to weigh.")
+        )
+    right, wrong = worth(economics)
+    profit, cut = prob * right + (1 - prob) * wrong, threshold(economics)
+    facts = [
+        Fact(_("Expected profit"), voice.cents(profit), _("of treating this customer"), repr(profit)),
+        Fact(_("Probability"), voice.percent(prob), _("treat above %(cut)s", cut=voice.percent(cut)), repr(prob)),
+        Fact(_("A right treatment brings"), voice.money(economics.benefit)),
+        Fact(_("A wrong one costs"), voice.money(economics.cost)),
+    ]
+    if economics.acceptance_rate < 1:
+        facts.append(
+            Fact(_("Acceptance"), voice.percent(economics.acceptance_rate), _("of those who are asked rightly"))
+        )
+    if economics.contact_cost:
+        facts.append(Fact(_("Asking anyone costs"), voice.cents(economics.contact_cost)))
+    if profit > 0:
+        why = _("The expected profit is above zero.")
+        return Promotion(_("Yes, apply it"), "good", why, tuple(facts))
+    why = _("The expected profit is not above zero.")
+    return Promotion(_("No, leave it"), "plain", why, tuple(facts))
+
+
+def grants(found: Sequence[Mapping[str, Any]], held_out: Sequence[Mapping[str, Any]], voice: Voice) -> Rows | None:
+    """What the customer was granted and where they were held out, the newest first."""
+    _ = voice.say
+    kinds = {"grant": _("granted"), "reversal": _("taken back")}
+    states = {
+        "intent": _("being delivered"), "delivered": _("delivered"), "refused": _("refused"),
+        "unknown": _("not known"), "not_delivered": _("not delivered"),
+    }  # fmt: skip
+    rows_of = [
+        (str(row["as_of"])[:10], kinds.get(row["kind"], row["kind"]), row["product"], voice.points(row["points"]),
+         states.get(str(row.get("state") or row.get("delivery") or ""), fmt.MISSING))
+        for row in found
+    ] + [
+        (str(row["as_of"])[:10], _("held out"), row["product"], voice.points(row["points"]),
+         _("nothing: the comparison group of season %(season)s", season=row["season"]))
+        for row in held_out
+    ]  # fmt: skip
+    if not rows_of:
+        return None
+    return rows(
+        _("Grants"),
+        ((_("as of"), "text"), (_("decision"), "text"), (_("product"), "text"), (voice.reward_unit, "number"),
+         (_("delivery"), "prose")),
+        sorted(rows_of, key=lambda row: row[0], reverse=True),
+    )  # fmt: skip
+
+
+def features(names: Sequence[str], values: Sequence[Any], voice: Voice) -> Rows:
+    """Everything that the models may read of the customer."""
+    _ = voice.say
+    return rows(
+        _("Every figure that the model may read"),
+        ((_("figure"), "text"), (_("column"), "id"), (_("value"), "number")),
+        [(voice.feature(name), name, plain(value, voice)) for name, value in zip(names, values, strict=False)],
+    )
+
+
+def plain(value: Any, voice: Voice) -> str:
+    """A feature's value as people read it, without its unit."""
+    if value is None:
+        return fmt.MISSING
+    if isinstance(value, bool):
+        return voice.say("yes") if value else voice.say("no")
+    if isinstance(value, int | float):
+        return voice.whole(value) if float(value).is_integer() else voice.ratio(value)
+    return str(value)
+
+
+def basis(scored: Scored, voice: Voice) -> str:
+    """Where the probability comes from, or why there is none."""
+    _ = voice.say
+    if scored.prob is None:
+        if scored.row is not None and not scored.row.scores["in_population"]:
+            return _("No probability: the model was not trained on such customers (they are outside its population).")
+        return _("No probability: no model is in service, and none had scored this customer.")
+    version = scored.model_version or fmt.MISSING
+    if scored.basis == "cross_fitted":
+        return _(
+            "From models that had not seen this customer: the model in service (version %(version)s) has.",
+            version=version,
+        )
+    if scored.basis == "published":
+        return _("As published, by model version %(version)s; no model is in service now.", version=version)
+    return _("Computed just now by the model in service, version %(version)s.", version=version)
