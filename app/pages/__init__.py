@@ -11,6 +11,10 @@ from importlib.util import find_spec
 
 from fastapi import APIRouter
 
+from app.pages.errors import error_page
+
+__all__ = ["error_page", "router"]
+
 MODULES = ("assets", "choices", "sign_in", "index", "program", "ranking", "customer", "rewards")
 
 router = APIRouter(include_in_schema=False)

@@ -4,8 +4,9 @@ How to build a page (this is what the other page modules rely on):
 
 - `render(request, "thing.html", program=…, section="ranking", title=_("…"), …)` gives the answer. Templates extend
   `base.html` and fill its blocks: `content` (required), `intro` (beside the title) and `scripts`.
-- Every template has `_("text", name=…)`, `ngettext`-free; the filters `number` (`x | number("percent")`), `units`
-  (`x | units("BRL")`), `prose_date`, `day`, `said` (a text of the store in both languages), `unbroken`; the functions
+- Every template has `_("text", name=…)` and `counted(n, "%(count)s day", "%(count)s days")`; the filters
+  `number` (`x | number("percent")`), `units` (`x | units("BRL")`), `prose_date`, `day`,
+  `said` (a text of the store in both languages), `unbroken`; the functions
   `static("file.css")` and `url(path, **query)`; and the value `language`.
 - `{% import "macros.html" as m %}` brings `tile`, `tiles`, `table`, `figure`, `stage`, `badge`, `empty`, `note`,
   `change`, `field_csrf`; each says above it what it takes. They need no `with context`.
@@ -31,12 +32,13 @@ from fastapi.responses import HTMLResponse
 from app.pages import words
 from app.pages.assets import static
 from app.pages.words import LANGUAGES, N_, TAGS, Language
+from app.security import Caller, csrf
 from fiel.program import Program
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 THEMES = {"system": N_("as the device"), "light": N_("light"), "dark": N_("dark")}
-"""Colours that a reader may choose, and how the choice is named."""
+"""Colours that a reader may choose, and how each choice is named."""
 
 THEME_COOKIE = "fiel_theme"
 
@@ -71,6 +73,7 @@ def environment(language: Language) -> jinja2.Environment:
     )
     found.globals |= {
         "_": partial(_translated, language),
+        "counted": partial(_counted, language),
         "language": language,
         "static": static,
         "url": url,
@@ -95,6 +98,11 @@ def environment(language: Language) -> jinja2.Environment:
 
 def _translated(language: Language, text: str, **values: Any) -> str:
     return words.translate(text, language, **values)
+
+
+def _counted(language: Language, count: int, one: str, many: str) -> str:
+    """`counted(2, "%(count)s day", "%(count)s days")`: the text for one or for many, with the number in it."""
+    return words.translate(one if count == 1 else many, language, count=words.number(count, language))
 
 
 def translator(request: Request) -> Callable[..., str]:
@@ -133,14 +141,17 @@ def theme_of(request: Request) -> str:
     return chosen if chosen in THEMES else "system"
 
 
+def caller_in(request: Request) -> Caller | None:
+    """Who reads the page; None on an open page without a session."""
+    found: Caller | None = request.scope.get("state", {}).get("caller")
+    return found
+
+
 def programs_of(request: Request) -> list[Program]:
     """The programs that the reader may see, by title; none where nobody has signed in."""
-    service = getattr(request.app.state, "service", None)
-    if service is None:
-        return []
-    caller = getattr(request.state, "caller", None)
-    programs: Mapping[str, Program] = service.programs
-    seen = [program for program in programs.values() if caller is None or caller.may(program.name)]
+    caller = caller_in(request)
+    programs: Mapping[str, Program] = request.app.state.service.programs
+    seen = [program for program in programs.values() if caller is not None and caller.may(program.name)]
     return sorted(seen, key=lambda program: program.title.casefold())
 
 
@@ -173,7 +184,7 @@ def render(
             program=program,
             section=section,
             as_of=as_of,
-            caller=getattr(request.state, "caller", None),
+            caller=caller_in(request),
             programs=programs_of(request),
             here=_here(request),
             csrf=csrf_token(request),
@@ -193,5 +204,5 @@ def _here(request: Request) -> str:
 
 
 def csrf_token(request: Request) -> str:
-    """The token that forms of this reader carry; empty where there is nothing to protect."""
-    return str(getattr(request.state, "csrf_token", ""))
+    """The token that forms of this reader carry."""
+    return csrf.token(request)

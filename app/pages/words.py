@@ -4,7 +4,8 @@ Templates and modules write English, as `_("Ranking")` or, with values, `_("%(co
 catalogue `app/words/pt.po` (gettext, keyed by the English text) holds the Portuguese. A module that names a text before
 it knows who reads it marks it with `N_("…")`. A test fails for a marked text that the catalogue lacks.
 
-Numbers keep the formats of `fiel.reports.format`; Portuguese swaps points and commas.
+What the reports and the reasons say has its own catalogue (`fiel.words`), which is asked for what this one lacks.
+Numbers keep the formats of `fiel.reports.format`, in the signs of the language.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from babel.dates import format_date
 from babel.messages.pofile import read_po
 from starlette.requests import Request
 
+from fiel import words
 from fiel.reports import format as fmt
 
 Language = Literal["en", "pt"]
@@ -34,11 +35,6 @@ COOKIE = "fiel_language"
 CATALOGUE = Path(__file__).resolve().parent.parent / "words" / "pt.po"
 
 _SWAPPED = str.maketrans(",.", ".,")
-
-_FORMATS: dict[Language, tuple[str, str]] = {
-    "en": ("en_GB", "d MMMM y"),
-    "pt": ("pt_BR", "d 'de' MMMM 'de' y"),
-}
 
 
 def N_(text: str) -> str:  # noqa: N802  # gettext's own name for it
@@ -56,7 +52,10 @@ def catalogue() -> dict[str, str]:
 
 def translate(text: str, language: Language, **values: Any) -> str:
     """The English `text` in `language`, with `values` put in for its `%(name)s`; an unknown text stays English."""
-    found = catalogue().get(text, text) if language == "pt" else text
+    if language == "en" or not text:
+        found = text
+    else:
+        found = catalogue().get(text) or (text if values else words.translate(text, language))
     return found % values if values else found
 
 
@@ -64,7 +63,8 @@ def said(text: Any, language: Language) -> str:
     """A text of the store, which is one string or one for each language (`{"en": …, "pt": …}`), in `language`."""
     if isinstance(text, Mapping):
         text = text.get(language) or text.get("en") or next(iter(text.values()), "")
-    return "" if text is None else str(text)
+        return "" if text is None else str(text)
+    return "" if text is None else translate(str(text), language)
 
 
 def language_of(request: Request) -> Language:
@@ -97,10 +97,10 @@ def preferred(header: str) -> Language:
 def localised(shown: str, language: Language) -> str:
     """A formatted English number in the signs of `language`.
 
-    >>> localised("R$ 18,660.5", "pt")
-    'R$ 18.660,5'
+    >>> localised("R$ 18,660.5", "pt"), localised("12.4 %", "pt")
+    ('R$ 18.660,5', '12,4%')
     """
-    return shown.translate(_SWAPPED) if language == "pt" else shown
+    return shown.replace(" %", "%").translate(_SWAPPED) if language == "pt" else shown
 
 
 def number(value: float | None, language: Language, of: str = "whole") -> str:
@@ -109,7 +109,7 @@ def number(value: float | None, language: Language, of: str = "whole") -> str:
     `of` is whole, ratio, measure, percent, exact_percent, or signed_ and one of whole, ratio, measure, percent, points.
 
     >>> number(1204, "en"), number(0.1238, "pt", "percent"), number(None, "pt")
-    ('1,204', '12,4 %', '–')
+    ('1,204', '12,4%', '–')
     """
     show = {
         "whole": fmt.whole,
@@ -143,13 +143,12 @@ def prose_date(value: date | str | None, language: Language) -> str:
     """A date in prose.
 
     >>> prose_date("2025-09-01", "en"), prose_date(date(2025, 9, 1), "pt")
-    ('1 September 2025', '1 de setembro de 2025')
+    ('1 September 2025', '1º de setembro de 2025')
     """
     if value is None:
         return fmt.MISSING
     when = date.fromisoformat(value[:10]) if isinstance(value, str) else value
-    locale, form = _FORMATS[language]
-    return format_date(when, form, locale=locale)
+    return words.date_in_words(when, language)
 
 
 def day(value: date | datetime | str | None) -> str:

@@ -1,0 +1,53 @@
+"""The page that shows a problem to a person: what was wrong, and what to do."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from app.pages.layout import is_fragment, render, translator
+from app.pages.words import N_
+from app.problems import Problem
+
+TODO = {
+    401: N_("Sign in with an API key; an operator makes one with: fiel key create NAME"),
+    403: N_("Ask the operator for a key that names this program, or load the page again and send its form from there."),
+    404: N_("Check the address, or go to the programs and choose from there."),
+    413: N_("Send less at once."),
+    421: N_("Use the address that the operator gave you."),
+    422: N_("Go back and correct what is named here."),
+    429: N_("Too much was asked at once. Wait a few seconds and load the page again."),
+    500: N_("Try again; if it happens again, tell the operator the request's id."),
+    503: N_("The store does not answer right now. Wait a few seconds and load the page again; it recovers by itself."),
+}
+"""What a reader can do, by status; the problem's own advice stands beside it where it has one."""
+
+TITLES = {
+    401: N_("Please sign in"),
+    403: N_("You may not see this"),
+    404: N_("There is nothing here"),
+    422: N_("Something in this request is wrong"),
+    429: N_("Too many requests"),
+    500: N_("Something went wrong here"),
+    503: N_("Not available right now"),
+}
+
+
+def error_page(request: Request, problem: Problem) -> Response:
+    """The problem as a page in the reader's language; where htmx asked for a part, as problem details for its script.
+
+    A problem's own words are English, as the API's are; title and advice are in the reader's language.
+    """
+    request_id = request.scope.get("state", {}).get("request_id")
+    if is_fragment(request):
+        return problem.response(request_id)
+    _ = translator(request)
+    status = problem.status_code
+    return render(
+        request,
+        "error.html",
+        title=_(TITLES.get(status, "")) if status in TITLES else problem.title,
+        status=status,
+        problem=problem,
+        advice=_(TODO[status]) if status in TODO else "",
+        request_id=request_id,
+    )
