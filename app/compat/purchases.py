@@ -1,0 +1,48 @@
+"""The purchase door: frequency, recency and T in days, as a purchase model's server has always been asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from app.api.answers import reply
+from app.compat.bodies import PURCHASE_FIELDS
+from app.problems import FieldError, Problem
+from app.service import Service
+from fiel.program import Program
+
+
+def alive(service: Service, program: Program, content: Mapping[str, Any]) -> Response:
+    """`{"code": 200, "status": "success", "data": {"prob_alive": "…"}}`: the probability as text, on this door only.
+
+    Problem 422 names each field that is missing, unknown or wrong.
+    """
+    from app.api.purchases import calculator_of
+
+    calculator = calculator_of(service, program)
+    wrong = [
+        FieldError(
+            name,
+            "the field is missing",
+            "send a number of days" if name != "frequency" else "send the number of repeat purchase days",
+        )
+        for name in PURCHASE_FIELDS
+        if name not in content
+    ]
+    wrong += [
+        FieldError(name[:60], "the field is not known here", f"send {', '.join(PURCHASE_FIELDS)} only")
+        for name in sorted(set(content) - set(PURCHASE_FIELDS))
+    ]
+    wrong += [
+        FieldError(name, "the field is no number", "send a number, without quotes")
+        for name in PURCHASE_FIELDS
+        if name in content and (isinstance(content[name], bool) or not isinstance(content[name], int | float))
+    ]
+    if wrong:
+        raise Problem(422, "invalid-input", "The input is wrong", f"{wrong[0].field}: {wrong[0].message}", errors=wrong)
+    prob = calculator.alive_one(*(float(content[name]) for name in PURCHASE_FIELDS))
+    text = orjson.dumps(prob).decode()
+    return reply({"code": 200, "status": "success", "data": {"prob_alive": text}})
