@@ -12,16 +12,17 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import metrics, problems
+from app import metrics
 from app.headers import security_headers
 from app.limits import RateLimiter, body_too_long, check_size, too_many
 from app.logs import AccessLog, place_of
 from app.paths import is_open, kind_of
-from app.problems import Problem, answer, unexpected, wants_html
+from app.problems import Problem, answer, problem_of, unexpected, wants_html
 from app.request_ids import HEADER, request_id
 from app.security import csrf
 from app.security.caller import Caller
@@ -266,8 +267,8 @@ class _Exchange:
         await response(self.scope, self.raw_receive, self._send)
 
     async def _on_defect(self, error: Exception) -> None:
-        if isinstance(error, problems.HTTPException):
-            await self._answer(problems.problem_of(error))
+        if isinstance(error, HTTPException):
+            await self._answer(problem_of(error))
             return
         kind = type(error).__name__
         metrics.UNEXPECTED.labels(kind).inc()
@@ -293,6 +294,7 @@ class _Exchange:
         seconds = perf_counter() - self.started
         method = self.scope["method"] if self.scope["method"] in _METHODS else "OTHER"
         route = self._route()
+        self.status = self.status or 499  # the caller went away before there was an answer
         metrics.observe(method, route, self.status, seconds)
         if route in _QUIET and self.status < 400:
             return

@@ -76,6 +76,7 @@ class AccessLog:
     def write(self, **fields: Any) -> None:
         """One line; what is None is left out."""
         stream = self._stream or sys.stderr
-        line = {name: value for name, value in fields.items() if value is not None}
+        line: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": "info"}
+        line |= {name: value for name, value in fields.items() if value is not None}
         stream.write(orjson.dumps(line).decode() + "\n")
         stream.flush()

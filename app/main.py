@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
 from fastapi import FastAPI
 
-from app import api, logs, problems
+from app import logs, problems
 from app.frame import Frame
 from app.service import Service
 from app.settings import ServeSettings, load_serve_settings
@@ -17,6 +18,9 @@ from fiel.version import package_version
 
 _DESCRIPTION = """Who is loyal, who is leaving, and what it pays to do about it: scores with their reasons, customers,
 purchases, for every program that was published."""
+
+ROOMS = ("app.api", "app.compat", "app.pages")
+"""Packages with a `router`; pages also bring `error_page`."""
 
 
 def create_app(settings: ServeSettings | None = None) -> FastAPI:
@@ -27,6 +31,21 @@ def create_app(settings: ServeSettings | None = None) -> FastAPI:
     if settings is None:
         settings = load_serve_settings()
         logs.configure()
+    app = framed(settings)
+    for room in load_rooms():
+        app.include_router(room.router)
+        if hasattr(room, "error_page"):
+            app.state.error_page = room.error_page
+    return app
+
+
+def load_rooms() -> list[ModuleType]:
+    """The packages that have routes."""
+    return [import_module(name) for name in ROOMS if find_spec(name) is not None]
+
+
+def framed(settings: ServeSettings) -> FastAPI:
+    """The application without a route: what every request passes through, and the service behind it."""
     service = Service.of(settings)
 
     @asynccontextmanager
@@ -50,11 +69,4 @@ def create_app(settings: ServeSettings | None = None) -> FastAPI:
     app.state.service = service
     problems.install(app)
     app.add_middleware(Frame, service=service)
-    app.include_router(api.router)
-    for room in ("app.compat", "app.pages"):
-        found = import_module(room) if find_spec(room) else None
-        if hasattr(found, "router"):
-            app.include_router(found.router)
-        if hasattr(found, "error_page"):
-            app.state.error_page = found.error_page
     return app

@@ -17,6 +17,8 @@ def kind_of(path: str) -> Kind:
     """`static` for files, `api` for machines, `page` for people."""
     if path.startswith("/static/"):
         return "static"
+    if path.startswith("/compat/") and path.endswith("/form"):
+        return "page"
     head = "/" + path[1:].split("/", 1)[0]
     return "api" if head in _API_HEADS else "page"
 

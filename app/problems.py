@@ -6,6 +6,7 @@ id that the caller did not send in this very request.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app import metrics
 from app.paths import kind_of
 from fiel import errors
 
@@ -95,6 +97,7 @@ _BY_ERROR: tuple[tuple[type[errors.FielError], int, str, str], ...] = (
     (errors.EstimatorError, 422, "invalid-input", "The input is wrong"),
     (errors.SchemaError, 422, "invalid-input", "The input is wrong"),
     (errors.TimeError, 422, "invalid-input", "The input is wrong"),
+    (errors.CursorError, 400, "invalid-cursor", "The place in the list cannot be found again"),
     (errors.StoreError, 503, "store-unavailable", "The store cannot be used"),
     (errors.FielError, 500, "internal", "Something went wrong here"),
 )
@@ -149,7 +152,9 @@ def install(app: FastAPI) -> None:
 
     async def handle(request: Request, error: Exception) -> Response:
         if isinstance(error, errors.FielError):
-            request.scope.setdefault("state", {})["error"] = type(error).__name__
+            request.scope["state"]["error"] = type(error).__name__
+            if isinstance(error, errors.StoreError) and not isinstance(error, errors.CursorError):
+                metrics.STORE_ERRORS.inc()
         return answer(request, problem_of(error))
 
     for kind in (HTTPException, RequestValidationError, errors.FielError):
@@ -160,15 +165,15 @@ def _of_fiel(error: errors.FielError) -> Problem:
     status, name, title = next(known[1:] for known in _BY_ERROR if isinstance(error, known[0]))
     if status == 500:
         return unexpected()
-    if isinstance(error, errors.StoreError):
-        # the error's own text names the database; that is for the log
-        return Problem(
+    if name == "store-unavailable":
+        seconds = str(math.ceil(getattr(error, "retry_after", None) or 2))
+        return Problem(  # the error's own text names the database; that is for the log
             503,
             name,
             title,
             "The online store cannot be reached or used right now.",
             todo="Try again in a few seconds.",
-            headers={"Retry-After": "2"},
+            headers={"Retry-After": seconds},
         )
     field = error.field if isinstance(error, errors.FeatureError) else None
     return Problem(status, name, title, str(error), field, headers={"Retry-After": "5"} if status == 503 else None)

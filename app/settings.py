@@ -70,6 +70,10 @@ class ServeSettings(BaseSettings):
     score_age_limits: dict[str, int] = Field(
         default_factory=dict, description='Other limits by program, as JSON: {"pension": 100}.'
     )
+    doors: dict[str, str] = Field(
+        default_factory=dict,
+        description='Which program answers at a compatible door whose address names none, as JSON: {"points": "teomewhy"}.',
+    )
     served_share: float = Field(1.0, ge=0, le=1, description="Share of the answers that are logged to out_served.")
     served_buffer: int = Field(
         100_000,

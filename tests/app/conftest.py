@@ -7,14 +7,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import ServeSettings
 from tests.app import worlds
+from tests.app.tiny import tiny
 from tests.app.worlds import World
 
 ADDRESS = "http://127.0.0.1"
+
+MakeClient = Callable[..., TestClient]
 
 
 @pytest.fixture(scope="session")
@@ -30,18 +34,24 @@ def own_store(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def make_client() -> Iterator[Callable[[ServeSettings], TestClient]]:
+def make_client() -> Iterator[MakeClient]:
     """Starts a service with the given settings and gives a client of it; stopped at the end of the test."""
     with ExitStack() as running:
 
-        def start(settings: ServeSettings) -> TestClient:
-            client = TestClient(create_app(settings), ADDRESS, follow_redirects=False)
+        def start(settings: ServeSettings, make: Callable[[ServeSettings], FastAPI] = create_app) -> TestClient:
+            client = TestClient(make(settings), ADDRESS, follow_redirects=False, client=("127.0.0.1", 50_000))
             return running.enter_context(client)
 
         yield start
 
 
 @pytest.fixture
-def client(served_store: World, make_client: Callable[[ServeSettings], TestClient]) -> TestClient:
+def client(served_store: World, make_client: MakeClient) -> TestClient:
     """A client of the service over `served_store`, on loopback and without keys: nothing is asked."""
     return make_client(served_store.serve())
+
+
+@pytest.fixture
+def tiny_client(served_store: World, make_client: MakeClient) -> TestClient:
+    """The frame around tiny routes, on loopback and without keys."""
+    return make_client(served_store.serve(), tiny)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from app.headers import CONTENT_SECURITY_POLICY
+from tests.app.tiny import tiny
+
+
+def test_importing_the_service_loads_neither_prefect_nor_mlflow_nor_the_lake() -> None:
+    code = (
+        "import sys; import app.main; app.main.load_rooms();"
+        "print([name for name in ('prefect', 'mlflow', 'deltalake', 'altair', 'optuna') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_well_formed_request_id_is_taken_over(tiny_client) -> None:
+    answer = tiny_client.get("/v1/hello", headers={"X-Request-ID": "shop-0000-0001"})
+    assert answer.headers["x-request-id"] == "shop-0000-0001"
+
+
+@pytest.mark.parametrize("given", ["short", "with space in it", "x" * 65, "quote\"quote'quote", ".starts-with-a-dot"])
+def test_any_other_request_id_is_replaced(tiny_client, given) -> None:
+    made = tiny_client.get("/v1/hello", headers={"X-Request-ID": given}).headers["x-request-id"]
+    assert made != given
+    assert len(made) == 16
+    assert set(made) <= set("0123456789abcdef")
+
+
+def test_a_problem_names_the_request_by_its_id(tiny_client) -> None:
+    answer = tiny_client.get("/v1/problem", headers={"X-Request-ID": "shop-0000-0002"})
+    assert answer.json()["instance"] == "urn:fiel:request:shop-0000-0002"
+
+
+@pytest.mark.parametrize("path", ["/v1/hello", "/v1/problem", "/v1/customers/c1", "/nothing-here", "/health", "/page"])
+def test_every_answer_carries_the_security_headers(tiny_client, path) -> None:
+    headers = tiny_client.get(path).headers
+    assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+    assert "server" not in headers
+
+
+def test_strict_transport_security_is_asked_for_over_https_only(tiny_client) -> None:
+    assert "strict-transport-security" not in tiny_client.get("/v1/hello").headers
+    secure = tiny_client.get("https://127.0.0.1/v1/hello").headers
+    assert secure["strict-transport-security"].startswith("max-age=31536000")
+
+
+def test_the_policy_lets_nothing_in_from_elsewhere_and_nothing_inline() -> None:
+    assert CONTENT_SECURITY_POLICY.startswith("default-src 'none'")
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+    assert "http" not in CONTENT_SECURITY_POLICY
+    assert "frame-ancestors 'none'" in CONTENT_SECURITY_POLICY
+
+
+def test_a_request_that_takes_too_long_is_answered_although_its_thread_goes_on(served_store, make_client) -> None:
+    client = make_client(served_store.serve(request_timeout_seconds=0.05), tiny)
+    answer = client.get("/v1/waits")
+    client.app.state.release.set()
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:fiel:problem:too-slow"
+    assert answer.headers["retry-after"] == "5"
+
+
+def test_a_request_in_time_is_not_cut(served_store, make_client) -> None:
+    client = make_client(served_store.serve(request_timeout_seconds=30), tiny)
+    client.app.state.release.set()
+    assert client.get("/v1/waits").json() == {"released": True}
