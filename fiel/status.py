@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+import polars as pl
+
 from fiel.core import Core
 from fiel.lake import Lake
 from fiel.models.registry import Registry, RegistryStatus
@@ -53,6 +55,7 @@ def program_status(lake: Lake, store: Store, registry: Registry, program: Progra
     further = {name: found.status() for name, found in registries.items() if name != program.target.name}
     cycles = store.cycles(program.name)
     stale = _stale(core, tables, {program.target.name: models, **further}, program)
+    stale += _unpublished(lake, store, tables, program)
     return Status(core, tables, models, cycles, stale, further)
 
 
@@ -78,3 +81,16 @@ def _stale(
         elif status.champion.as_of < latest - timedelta(days=CHAMPION_AGE_DAYS):
             found.append(f"the champion{of} was trained at {status.champion.as_of}: a monthly retraining was missed")
     return found
+
+
+def _unpublished(lake: Lake, store: Store, tables: list[TableStatus], program: Program) -> list[str]:
+    """What the service shows is older than the newest scores: a run died before it published them."""
+    scored = next((table.newest_as_of for table in tables if table.name == "out_scores"), None)
+    if scored is None:
+        return []
+    newest = lake.scan("out_scores").filter(pl.col("as_of") == scored).select("model_version").head(1).collect()
+    published, what = store.score_set(program.name), f"scores of {scored} by version {newest.item()}"
+    if published is not None and (published.as_of, published.model_version) == (scored, str(newest.item())):
+        return []
+    shown = "nothing" if published is None else f"those of {published.as_of} by version {published.model_version}"
+    return [f"{what} are not published, the service shows {shown}: run `fiel run publish --program {program.name}`"]

@@ -11,6 +11,7 @@ from prefect import flow
 
 from tasks.clock import resolve_as_of
 from tasks.message import write_customer_messages
+from tasks.publish import publish_what_is_scored
 
 
 @flow(name="message")
@@ -22,4 +23,7 @@ def message(program: str = "telecom", as_of: str | None = None) -> dict[str, Any
         as_of: Date (YYYY-MM-DD) whose scores are written from. `latest`: the day after the last complete day. Empty:
             the day on which the run is scheduled.
     """
-    return write_customer_messages(program, resolve_as_of(program, as_of))
+    day = resolve_as_of(program, as_of)
+    written = write_customer_messages(program, day)
+    publish_what_is_scored(program, day)
+    return written

@@ -12,6 +12,7 @@ from prefect import flow
 from tasks.clock import resolve_as_of
 from tasks.engagement import build_engagement
 from tasks.features import build_features
+from tasks.publish import publish_what_is_scored
 from tasks.segments import build_segments, validate_purchase_models
 
 
@@ -32,4 +33,5 @@ def segments(program: str = "retail", as_of: str | None = None) -> dict[str, Any
         "segments": build_segments(program, day),
         "engagement": build_engagement(program, day),
         "purchase_models": validate_purchase_models(program, day),
+        "published": publish_what_is_scored(program, day),
     }

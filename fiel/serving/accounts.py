@@ -20,6 +20,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.program import Program
+from fiel.program.pension import Levels
 from fiel.segments.levels import loyalty_level, relative_level
 from fiel.serving.json_text import json_array, json_list, json_object, json_object_of, json_value
 
@@ -36,15 +37,15 @@ def account_fields(
     as_of: date,
     snapshot: pl.DataFrame,
     scores: pl.DataFrame,
-    all_scores: pl.DataFrame,
+    every: pl.DataFrame,
     here: pl.Expr,
 ) -> Iterator[pl.DataFrame]:
     """Frames of customer_id and columns of JSON text, each column a key of the document, for the accounts of `here`.
 
-    `snapshot` and `scores` are those of the accounts, `all_scores` those of all, whose mean is the base.
+    `snapshot` and `scores` are those of the accounts, `every` is `open_accounts`.
     """
     known = pl.col("known_from") < as_of
-    base = float(all_scores["prob"].mean() or 0.0)  # type: ignore[arg-type]
+    base = float(every["prob"].mean() or 0.0)  # type: ignore[arg-type]
     levels = program.quarterly.levels
     yield _level(scores, base, program, as_of)
     operations = core["operations"].filter(here, known).collect().sort("customer_id", "day")
@@ -63,9 +64,25 @@ def account_fields(
         "incomes": json_array([pl.col("incomes"), pl.col("income")]),
     }
     yield totals.select("customer_id", operations=json_object_of(kinds))
-    rows = core["accounts"].filter(known).select("customer_id", "client_id", "day", "balance")
-    yield _account(rows, snapshot, here)
-    yield _client(rows, all_scores, base, levels, here)
+    yield _account(every.filter(here), snapshot)
+    yield _client(every, levels, here)
+
+
+def open_accounts(core: Core, as_of: date, scores: pl.DataFrame) -> pl.DataFrame:
+    """Every account that is open at as_of (those in `scores`): customer_id, client_id, opened, balance, prob.
+
+    Sorted by account. `opened` is the last day of the quarter of its first row; client and balance are the newest.
+    """
+    return (
+        core["accounts"]
+        .filter(pl.col("known_from") < as_of)
+        .select("customer_id", "client_id", "day", "balance")
+        .sort("customer_id", "day")
+        .group_by("customer_id", maintain_order=True)
+        .agg(pl.col("client_id").last(), opened=pl.col("day").min(), balance=pl.col("balance").last())
+        .join(scores.lazy().select("customer_id", "prob"), on="customer_id", maintain_order="left")
+        .collect()
+    )
 
 
 def _level(scores: pl.DataFrame, base: float, program: Program, as_of: date) -> pl.DataFrame:
@@ -83,35 +100,30 @@ def _level(scores: pl.DataFrame, base: float, program: Program, as_of: date) -> 
     return scores.filter(prob.is_not_null()).select("customer_id", level=told)
 
 
-def _account(rows: pl.LazyFrame, snapshot: pl.DataFrame, here: pl.Expr) -> pl.DataFrame:
-    opened = rows.filter(here).group_by("customer_id").agg(opened=pl.col("day").min()).collect()
+def _account(accounts: pl.DataFrame, snapshot: pl.DataFrame) -> pl.DataFrame:
+    opened = accounts.select("customer_id", "opened")
     facts = [name for name in ("balance", "payment_type", "scheme") if name in snapshot.columns]
     found = snapshot.select("customer_id", *facts).join(opened, on="customer_id", how="left")
     told = json_object(opened=pl.col("opened"), **{name: pl.col(name) for name in facts})
     return found.select("customer_id", account=told)
 
 
-def _client(rows: pl.LazyFrame, all_scores: pl.DataFrame, base: float, levels: object, here: pl.Expr) -> pl.DataFrame:
-    """The client of each account of `here`, and the client's other accounts that are open at as_of (those scored)."""
-    newest = (
-        rows.sort("customer_id", "day")
-        .group_by("customer_id", maintain_order=True)
-        .agg(pl.col("client_id").last(), opened=pl.col("day").min(), balance=pl.col("balance").last())
-        .join(all_scores.lazy().select("customer_id", "prob"), on="customer_id")
-    )
-    mine = newest.filter(here).select("customer_id", "client_id")
-    level = loyalty_level(pl.col("prob"), levels)  # type: ignore[arg-type]
-    other = newest.select(
+def _client(every: pl.DataFrame, levels: Levels, here: pl.Expr) -> pl.DataFrame:
+    """The client of each account of `here`, and the client's other accounts that are open at as_of."""
+    mine = every.filter(here).select("customer_id", "client_id")
+    others = every.join(mine.select("client_id").unique(), on="client_id", how="semi").select(
         "client_id",
         other_id="customer_id",
-        row=json_array([pl.col("customer_id"), pl.col("opened"), pl.col("balance"), level]),
+        row=json_array(
+            [pl.col("customer_id"), pl.col("opened"), pl.col("balance"), loyalty_level(pl.col("prob"), levels)]
+        ),
     )
     beside = (
-        mine.join(other, on="client_id")
+        mine.join(others, on="client_id")
         .filter(pl.col("other_id") != pl.col("customer_id"))
         .sort("customer_id", "other_id")
         .group_by("customer_id", maintain_order=True)
         .agg(accounts=json_list(pl.col("row").head(OTHERS_LISTED)))
     )
     told = json_object_of({"id": json_value(pl.col("client_id")), "accounts": pl.col("accounts")})
-    return mine.join(beside, on="customer_id", how="left").select("customer_id", client=told).collect()
+    return mine.join(beside, on="customer_id", how="left").select("customer_id", client=told)

@@ -22,19 +22,30 @@ program's smallest unit:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 import polars as pl
 
 from fiel.core import Core
 from fiel.errors import SchemaError
 from fiel.features.spans import cut_spans
-from fiel.models.reasons import REASONS
+from fiel.models.loaded import depends_on_data
+from fiel.models.reasons import REASONS, in_language
 from fiel.program import Program
-from fiel.serving.accounts import account_fields
-from fiel.serving.json_text import json_array, json_list, json_object, json_object_of, json_value
+from fiel.serving.accounts import account_fields, open_accounts
+from fiel.serving.json_text import (
+    json_array,
+    json_array_of,
+    json_column,
+    json_list,
+    json_object,
+    json_object_of,
+    json_value,
+)
+from fiel.serving.texts import LANGUAGES
 
 CHUNK = 25_000
 """Customers whose documents are made at once."""
@@ -54,8 +65,7 @@ class Known:
 
     `snapshot` are the rows of feat_snapshot and `scores` those of out_scores at as_of; `spans` is the whole table of
     stage spans; `probs`, `segments` and `engagement` are out_probs, out_segments and out_engagement at as_of, None
-    where the program has none; `messages` what was exported (`fiel.reports.messages.exported_messages`). `reasons`
-    holds reason_1 .. reason_3 by customer_id in further languages.
+    where the program has none; `messages` what was exported (`fiel.reports.messages.exported_messages`).
     """
 
     program: Program
@@ -68,7 +78,6 @@ class Known:
     segments: pl.DataFrame | None = None
     engagement: pl.DataFrame | None = None
     messages: pl.DataFrame | None = None
-    reasons: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,25 +91,40 @@ class Documents:
     known: Known
     chunk: int = CHUNK
 
-    @property
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the features in the order of their values."""
-        return tuple(name for name in self.known.snapshot.collect_schema() if name not in NO_FEATURES)
+        """Names of the features in the order of their values.
+
+        A column that comes and goes with the data (one for each course) and that nobody has a value in is left out: it
+        may stand in the table because of a later date. The models take it as empty either way.
+        """
+        names = [name for name in self.known.snapshot.collect_schema() if name not in NO_FEATURES]
+        loose = [name for name in names if depends_on_data(name)]
+        held = self.known.snapshot.select(pl.col(loose).is_not_null().any()).collect() if loose else pl.DataFrame()
+        return tuple(name for name in names if name not in held.columns or held[name].item())
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         ids = self.known.scores["customer_id"].sort()
         for start in range(0, len(ids), self.chunk):
             yield self._of(ids.slice(start, self.chunk))
 
+    @cached_property
+    def _open_accounts(self) -> pl.DataFrame | None:
+        """Every open account of a pension fund; None for other programs."""
+        known = self.known
+        return open_accounts(known.core, known.as_of, known.scores) if known.program.is_quarterly else None
+
     def _of(self, ids: pl.Series) -> pl.DataFrame:
         known, here = self.known, pl.col("customer_id").is_between(pl.lit(ids[0]), pl.lit(ids[-1]))
         snapshot = known.snapshot.filter(here).collect()
         _check_finite(snapshot, known.program)
-        found = snapshot.select(
-            "customer_id", features=json_array([_feature(name, snapshot.schema) for name in self.feature_names])
-        )
+        values = [json_column(name, snapshot.schema[name]) for name in self.feature_names]
+        found = snapshot.select("customer_id", features=json_array_of(values))
         people = ids.to_frame("customer_id")
         parts = [part for part in _parts(known, snapshot, here) if part is not None]
+        if self._open_accounts is not None:
+            scores = known.scores.filter(here)
+            parts += account_fields(known.core, known.program, known.as_of, snapshot, scores, self._open_accounts, here)
         for part in parts:
             people = people.join(part, on="customer_id", how="left", maintain_order="left", validate="1:1")
         document = json_object_of({name: pl.col(name) for name in people.columns if name != "customer_id"})
@@ -109,12 +133,8 @@ class Documents:
         ).select("customer_id", "features", "document")  # fmt: skip
 
 
-def _feature(name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    """The feature as it is written; what the models take as empty (null, NaN) is null."""
-    return pl.col(name)
-
-
 def _check_finite(snapshot: pl.DataFrame, program: Program) -> None:
+    """What is NaN is null in a document, as the models take both as empty; an infinity they would take as a number."""
     floats = snapshot.select(pl.col(pl.Float64, pl.Float32).is_infinite().any())
     bad = [name for name in floats.columns if floats[name].item()]
     if bad:
@@ -134,10 +154,8 @@ def _parts(known: Known, snapshot: pl.DataFrame, here: pl.Expr) -> Iterator[pl.D
     yield _purchase(snapshot)
     yield _segments(known, snapshot, scores, here)
     yield _probs(known, here)
-    yield _reasons(known, scores, here)
+    yield _reasons(scores)
     yield _messages(known, here)
-    if known.program.is_quarterly:
-        yield from account_fields(known.core, known.program, known.as_of, snapshot, scores, known.scores, here)
 
 
 def _history(known: Known, here: pl.Expr) -> pl.DataFrame:
@@ -225,15 +243,13 @@ def _probs(known: Known, here: pl.Expr) -> pl.DataFrame | None:
     return by_target.select("customer_id", probs=json_object(**{name: pl.col(name) for name in targets}))
 
 
-def _reasons(known: Known, scores: pl.DataFrame, here: pl.Expr) -> pl.DataFrame:
+def _reasons(scores: pl.DataFrame) -> pl.DataFrame:
     """The reasons of those that were explained when they were scored, by language."""
-    found = scores.filter(pl.col("reason_1").is_not_null()).select("customer_id", en=_reason_list())
-    languages = ["en"]
-    for language, frame in known.reasons.items():
-        languages.append(language)
-        told = frame.filter(here).select("customer_id", _reason_list().alias(language))
-        found = found.join(told, on="customer_id", how="left")
-    return found.select("customer_id", reasons=json_object_of({name: pl.col(name) for name in languages}))
+    explained = scores.filter(pl.col("reason_1").is_not_null()).select("customer_id", *REASONS)
+    found = explained.select("customer_id").with_columns(
+        in_language(explained, language).select(_reason_list().alias(language)).to_series() for language in LANGUAGES
+    )
+    return found.select("customer_id", reasons=json_object_of({name: pl.col(name) for name in LANGUAGES}))
 
 
 def _reason_list() -> pl.Expr:

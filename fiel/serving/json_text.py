@@ -26,9 +26,22 @@ def json_value(expr: pl.Expr) -> pl.Expr:
     return pl.when(inner != NULL).then(inner)
 
 
+def json_column(name: str, dtype: pl.DataType) -> pl.Expr:
+    """As `json_value`, of the column `name` whose type is known: numbers are written without a detour."""
+    column = pl.col(name)
+    if dtype.is_float():
+        return pl.when(column.is_finite()).then(column.cast(pl.String))
+    return column.cast(pl.String) if dtype.is_integer() else json_value(column)
+
+
 def json_array(exprs: Sequence[pl.Expr]) -> pl.Expr:
     """The values of `exprs`, in their order, as one JSON array for each row; what is empty is null in it."""
-    values = [json_value(expr).fill_null(NULL) for expr in exprs]
+    return json_array_of([json_value(expr) for expr in exprs])
+
+
+def json_array_of(texts: Sequence[pl.Expr]) -> pl.Expr:
+    """As `json_array`, of expressions that are JSON text already."""
+    values = [text.fill_null(NULL) for text in texts]
     return pl.format("[{}]", pl.concat_str(values, separator=",")) if values else pl.lit("[]")
 
 

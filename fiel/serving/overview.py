@@ -1,6 +1,6 @@
 """The part `overview` of the program page: key figures with what they were before, and the mix of the stages.
 
-{as_of, previous_as_of, known_through, source_version, simulated, customers, unit, scale, currency, model_version,
+{as_of, previous_as_of, simulated, customers, unit, scale, currency, model_version,
 key_figures: [{key, label, value, before, kind, note}], groups: [{group, customers, before}]}. Labels and notes are in
 every language; `kind` is count, mean, share, or money (whole units of `currency`); `before` is null where there is
 nothing to compare with. `groups` are the stages with `grouping` "stage", else the program's own groups.
@@ -33,8 +33,6 @@ def overview(data: ReportData, known: Known) -> dict[str, Any]:
     return {
         "as_of": data.as_of.isoformat(),
         "previous_as_of": None if data.previous_as_of is None else data.previous_as_of.isoformat(),
-        "known_through": data.source.known_through.isoformat(),
-        "source_version": data.source.source_version,
         "simulated": program.simulated,
         "customers": known.scores.height,
         "unit": program.value.unit,

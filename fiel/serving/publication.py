@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -43,7 +44,7 @@ def publication(
         program=known.program.name,
         as_of=known.as_of,
         model_version=str(known.scores["model_version"].first()),
-        known_through=data.source.known_through,
+        known_through=known.as_of - timedelta(days=1),
         scores=ranking(known, parts),
         documents=pl.concat(list(documents)),
         feature_names=documents.feature_names,
