@@ -24,7 +24,7 @@ CustomerId = Annotated[
 ]
 Prob = Annotated[float, Field(ge=0, le=1)]
 FeatureValue = Annotated[
-    float | bool | Annotated[str, StringConstraints(max_length=500)] | None,
+    int | float | bool | Annotated[str, StringConstraints(max_length=500)] | None,
     Field(description="A number, a text for a category, or null for empty."),
 ]
 Features = Annotated[
