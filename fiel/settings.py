@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     mlflow_artifacts: str | None = Field(
         None, description="FIEL_MLFLOW_ARTIFACTS: where artifacts of a local MLflow go; default a folder by the lake."
     )
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$",
+        description="FIEL_PUBLIC_URL: address of the service as others reach it; it is written on registered models, "
+        "where a model hub reads it.",
+    )
     points_api_url: str | None = Field(None, description="FIEL_POINTS_API_URL: address of the points API.")
     points_api_token: SecretStr | None = Field(None, description="FIEL_POINTS_API_TOKEN: its bearer token, if any.")
     openai_kind: Literal["azure", "compatible"] = Field(
@@ -125,6 +131,11 @@ class Settings(BaseSettings):
     def check_places(self) -> None:
         """SettingsError where store or models have no place to be; asks nobody."""
         _ = (self.store_url, self.mlflow_uri)
+
+    @property
+    def public_address(self) -> str:
+        """Address of the service as others reach it, without a slash at the end."""
+        return self.public_url.rstrip("/")
 
     @property
     def exports(self) -> str:

@@ -1,7 +1,8 @@
 """Promotion and rollback: a decision applied through the append-only ledger (DESIGN.md section 5).
 
-The ledger is the truth and the alias follows it. A change writes its ledger row first and moves the alias second; a run
-that dies between is finished by whoever reads the champion next (`Registry.reconcile`).
+The ledger is the truth and the alias follows it. A change puts the model's file into the store, so that the service
+finds it, then writes its ledger row, then moves the alias; a run that dies between is finished by whoever reads the
+champion next (`Registry.reconcile`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fiel.errors import RegistryError
+from fiel.models.champion_file import served_model_of
 from fiel.models.decision import Decision, decide
 from fiel.models.registry import CHALLENGER, CHAMPION, Registry
 from fiel.store import PromotionRow, Store
@@ -112,13 +114,19 @@ def champions(rows: Sequence[PromotionRow]) -> list[PromotionRow]:
 
 
 def _apply(registry: Registry, ledger: Store, row: PromotionRow) -> Applied:
-    """Check the artifact, then the ledger row (the moment of promotion), then the aliases."""
-    model = registry.load(row.to_version)
+    """Check the artifact and give the service its file, then the ledger row (the promotion), then the aliases.
+
+    The file comes first, so that whoever reads the row finds the model. A run that dies between leaves a file that
+    nobody asks for, and the next one writes the row.
+    """
+    model = served_model_of(registry, row.to_version)
     if model.digest != row.digest:
         raise RegistryError(
             f"version {row.to_version} of {registry.name} has digest {model.digest[:12]}, not {row.digest[:12]} as "
             "when it was compared: nothing was promoted; run retrain again"
         )
+    ledger.put_model(model)
+    registry.announce()
     registry.describe(row.to_version, row.reason if row.override is None else f"{row.reason}; forced: {row.override}")
     added = ledger.append_promotion(row)
     registry.set_alias(CHAMPION, row.to_version)

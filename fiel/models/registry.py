@@ -8,6 +8,7 @@ it.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fiel.errors import NoChampionError, RegistryError
-from fiel.models.artifact import Training, as_json, log_model, read_model, read_recipe
-from fiel.models.loaded import LoadedModel
+from fiel.models.artifact import Training, as_json, log_model, model_content, read_model, read_recipe
+from fiel.models.loaded import LoadedModel, model_of
 from fiel.models.tracking import Tracking, is_missing, missing_type, shown
-from fiel.models.versions import VersionInfo, facts, spread_of, version_info
+from fiel.models.versions import VersionInfo, facts, hub_tags, spread_of, version_info
 from fiel.program import Program
 from fiel.settings import Settings
 from fiel.store import PromotionRow, Store
@@ -74,10 +75,11 @@ class Registry:
         The version is registered last, so a run that dies before leaves an unfinished MLflow run and no version.
         """
         found = self.find(training.fingerprint)
-        if found is not None:
-            return found
-        with self._door("the training cannot be logged"):
-            return self._log(training)
+        if found is None:
+            with self._door("the training cannot be logged"):
+                found = self._log(training)
+        self.announce()
+        return found
 
     def find(self, fingerprint: str) -> VersionInfo | None:
         """The (oldest) version of the training with this fingerprint."""
@@ -123,19 +125,25 @@ class Registry:
 
     def load(self, version: str) -> LoadedModel:
         """The model of a version; RegistryError unless its file has the digest it was registered with."""
+        return self.load_file(version)[0]
+
+    def load_file(self, version: str) -> tuple[LoadedModel, bytes]:
+        """The model of a version and the bytes of its file; RegistryError as `load`."""
         info = self.version(version)
         with (
             self._door(f"version {version} cannot be loaded"),
             self._tracking.download(info.address) as folder,
         ):
-            model, digest, features, categorical = read_model(folder, info.kind)
+            content = model_content(folder, info.kind)
             recipe = read_recipe(folder)
+        digest = hashlib.sha256(content).hexdigest()
         if digest != info.digest:
             raise RegistryError(
                 f"version {version} of {self.name} was registered with digest {info.digest[:12]}, but its file has "
                 f"{digest[:12]}: the artifact was changed; restore it, or roll back to an earlier version"
             )
-        return LoadedModel(
+        model, features, categorical = model_of(content, info.kind)
+        loaded = LoadedModel(
             version=info.version,
             kind=info.kind,
             digest=digest,
@@ -151,6 +159,13 @@ class Registry:
             as_of=info.as_of,
             parts=info.parts,
         )
+        return loaded, content
+
+    def metrics(self, version: str) -> dict[str, float]:
+        """What the training of a version measured, named `split.measure`."""
+        info = self.version(version)
+        with self._door(f"the metrics of version {version} cannot be read"):
+            return dict(self._tracking.client.get_run(info.run_id).data.metrics)
 
     def champion(self) -> LoadedModel:
         """The champion by alias, after the alias was brought in line with the ledger.
@@ -196,6 +211,23 @@ class Registry:
         """Show `text` beside a version in MLflow: why it was promoted or not."""
         with self._door(f"version {version} cannot be described"):
             self._tracking.client.update_model_version(self.name, version, description=text)
+
+    def announce(self) -> None:
+        """Say on the registered model where its features are and who answers: what a model hub looks for.
+
+        See `hub_tags`. Changes nothing where they are right, and says nothing of a model that is not registered yet.
+        """
+        client = self._tracking.client
+        with self._door("its tags cannot be set"):
+            try:
+                known = client.get_registered_model(self.name).tags
+            except missing_type() as error:
+                if is_missing(error):
+                    return
+                raise
+            for name, text in hub_tags(self._settings, self.program).items():
+                if known.get(name) != text:
+                    client.set_registered_model_tag(self.name, name, text)
 
     def reconcile(self) -> PromotionRow | None:
         """The ledger's newest row, after the champion alias was pointed to its version; None without ledger or row.

@@ -13,6 +13,7 @@ from fiel.models.calibration import CohortSpread
 from fiel.models.loaded import Kind
 from fiel.models.parts import CustomerParts
 from fiel.program import Program
+from fiel.settings import Settings
 from fiel.version import code_version
 
 
@@ -59,6 +60,18 @@ def facts(training: Training, program: Program) -> dict[str, str]:
         "simulated": str(program.simulated).lower(),
         **training.tags,
     }
+
+
+def hub_tags(settings: Settings, program: Program) -> dict[str, str]:
+    """The tags of the registered model that a model hub reads (DOMAIN.md section 1).
+
+    `feature_store` is the table of the features, `uri` the service's door for the program; a further target has no
+    `uri`, as the door answers for the main one.
+    """
+    tags = {"feature_store": f"{settings.lake}/{program.name}/feat_snapshot"}
+    if program.ledger_name == program.name:
+        tags["uri"] = f"{settings.public_address}/compat/{program.name}/predict"
+    return tags
 
 
 def version_info(item: Any) -> VersionInfo:
