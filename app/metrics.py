@@ -76,13 +76,18 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
 
 def exposition(service: Service) -> bytes:
     """All metrics in Prometheus' text format."""
-    counted = _COUNTED
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        counted = CollectorRegistry()
-        multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     known = CollectorRegistry()
     known.register(_Known(service))
-    return generate_latest(counted) + generate_latest(known)
+    return counted() + generate_latest(known)
+
+
+def counted() -> bytes:
+    """What was counted, of all workers together."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(_COUNTED)
+    together = CollectorRegistry()
+    multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return generate_latest(together)
 
 
 class _Known(Collector):

@@ -157,7 +157,7 @@ class Service:
         version = next((model.version for model in self._models() if model.program == name), None)
         if found is None:
             return ProgramState(name, None, None, limit, version)
-        today = datetime.now(UTC).astimezone(ZoneInfo(self.programs[name].day_time_zone)).date()
+        today = now().astimezone(ZoneInfo(self.programs[name].day_time_zone)).date()
         return ProgramState(name, found.as_of, (today - found.as_of).days, limit, version)
 
     def _models(self) -> tuple[ModelState, ...]:
@@ -192,6 +192,11 @@ def readable_programs(settings: ServeSettings) -> dict[str, Program]:
         except ProgramError as error:
             _LOG.error("a program file is wrong and its program not served", extra={"fields": {"why": str(error)}})
     return found
+
+
+def now() -> datetime:
+    """This instant."""
+    return datetime.now(UTC)
 
 
 def describe(state: State, programs: Any) -> list[dict[str, Any]]:

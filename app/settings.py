@@ -72,7 +72,8 @@ class ServeSettings(BaseSettings):
     )
     doors: dict[str, str] = Field(
         default_factory=dict,
-        description='Which program answers at a compatible door whose address names none, as JSON: {"points": "teomewhy"}.',
+        description="Which program answers at a compatible door whose address names none, as JSON: "
+        '{"points": "teomewhy"}.',
     )
     served_share: float = Field(1.0, ge=0, le=1, description="Share of the answers that are logged to out_served.")
     served_buffer: int = Field(

@@ -28,9 +28,9 @@ def served_store(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture
-def own_store(tmp_path: Path) -> World:
+def own_store(served_store: World, tmp_path: Path) -> World:
     """A published store of the test's own, to change."""
-    return worlds.published(tmp_path)
+    return worlds.copied(served_store, tmp_path)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,12 @@ def published(folder: Path, database_url: str | None = None) -> World:
     return World(folder, settings, tuple(snapshot["customer_id"]), snapshot, found)
 
 
+def copied(world: World, folder: Path) -> World:
+    """The same world with a store of its own in `folder`."""
+    shutil.copytree(world.folder, folder, dirs_exist_ok=True)
+    return replace(world, folder=folder, settings=Settings(FIEL_LAKE=str(folder / "lake")))
+
+
 def customers(count: int = CUSTOMERS) -> pl.DataFrame:
     """Customers with the features that the models read; the last ones are zumbis."""
     rows = models.rows(count, (AS_OF,), seed=5).drop("label")
@@ -85,13 +92,24 @@ def customers(count: int = CUSTOMERS) -> pl.DataFrame:
     )
 
 
-def promote(store: Store, program: str, model: LoadedModel, at: datetime | None = None, **fields: Any) -> None:
-    """Put the model into the store and make it the champion, as a promotion does."""
-    store.put_model(served(program, model))
+def unpublished(folder: Path) -> World:
+    """A world whose store has its tables and nothing in them."""
+    settings = Settings(FIEL_LAKE=str(folder / "lake"))
+    Store(settings.store_url).close()
+    return World(folder, settings, (), customers(), {})
+
+
+def promote(store: Store, program: str, model: LoadedModel, is_stored: bool = True, **fields: Any) -> None:
+    """Put the model into the store (unless not `is_stored`) and make it the champion, as a promotion does.
+
+    `fields` change the row of the promotion ledger.
+    """
+    if is_stored:
+        store.put_model(served(program, model))
     earlier = store.promotions(program)
     row = {
         "program": program,
-        "at": at or datetime(2025, 10, 1, 6, tzinfo=UTC) + timedelta(days=len(earlier)),
+        "at": datetime(2025, 10, 1, 6, tzinfo=UTC) + timedelta(days=len(earlier)),
         "by": "the test",
         "action": "promote" if earlier else "first",
         "from_version": earlier[-1].to_version if earlier else None,
@@ -224,7 +242,7 @@ def _parts(program: str, as_of: date, snapshot: pl.DataFrame, model: LoadedModel
     if program == "retail":
         parts["purchase_model"] = {
             "name": "bg_nbd",
-            "time_unit": "week",
+            "time_unit": "weeks",
             "days_a_unit": 7,
             "parameters": CDNOW,
             "standard_errors": dict.fromkeys(CDNOW, 0.01),
