@@ -47,8 +47,9 @@ def histories(frequency: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: n
     """The purchase histories that the numbers tell, each one number or one for each history.
 
     `frequency` is the number of repeat purchase days, `recency_days` go from the first to the last purchase day,
-    `age_days` from the first purchase day to now (T). HistoryError: no number, a frequency that is not whole or negative, a recency that is negative or after T, a
-    recency without a repeat purchase, or none with one; and what no customer has lived.
+    `age_days` from the first purchase day to now (T). HistoryError: no number, a frequency that is not whole or
+    negative, a recency that is negative or after T, a recency without a repeat purchase, or none with one; and what no
+    customer has lived.
     """
     x, t_x, age = _aligned({"frequency": frequency, "recency_days": recency_days, "age_days": age_days})
     _refuse(x < 0, x, "frequency", "it has to be 0 or more")
