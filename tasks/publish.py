@@ -13,11 +13,10 @@ from prefect.logging import get_run_logger
 from fiel.actions.export import MANIFEST
 from fiel.core import Core
 from fiel.errors import LakeError
+from fiel.models.champion_file import served_model_of
 from fiel.models.parts import CustomerParts
-from fiel.models.registry import Registry
 from fiel.reports.messages import exported_messages
 from fiel.serving.customers import Known
-from fiel.serving.models import served_model
 from fiel.serving.publication import Ledger, publication
 from tasks.context import Context, opened
 from tasks.report import open_spans, report_data
@@ -36,13 +35,13 @@ def publish_scores(program: str, as_of: date) -> dict[str, Any]:
                 f"program {program} has no scores of {as_of}: run `fiel run score --program {program} --as-of {as_of}` "
                 "first"
             )
-        models = _put_champions(context)
+        kinds = _put_champions(context)
         known = _known(context, as_of)
         published = context.store.publish(
             publication(
                 known,
                 report_data(context, as_of),
-                _ledger(context, as_of),
+                _ledger(context, as_of, kinds),
                 _fits(context, as_of),
                 _asked_of_folds(context, known.scores),
             ),
@@ -56,7 +55,7 @@ def publish_scores(program: str, as_of: date) -> dict[str, Any]:
         return {
             "as_of": as_of.isoformat(),
             "customers": published.customers,
-            "models": models,
+            "models": len(kinds),
             "changed": published.changed,
         }
 
@@ -69,26 +68,23 @@ def publish_what_is_scored(program: str, as_of: date) -> dict[str, Any]:
     return publish_scores.fn(program, as_of) if is_scored else {}
 
 
-def _put_champions(context: Context) -> int:
-    """Put the champion's file of every target into the store, where it is not there yet; how many champions."""
-    count = 0
-    for registry in context.registry.of_every_target().values():
+def _put_champions(context: Context) -> dict[str, str]:
+    """Put the champion's file of every target into the store where it is not there yet; kinds of the champions.
+
+    Promotions put it there themselves; this is for those of an earlier Fiel, and for a store that was set up anew.
+    """
+    kinds = {}
+    for target, registry in context.registry.of_every_target().items():
         promoted = registry.reconcile()
         if promoted is None:
             continue
-        count += 1
-        if context.store.served_model(promoted.digest) is None:
-            model = registry.champion()
-            content = _file_of(registry, model.version)
-            context.store.put_model(served_model(model, content, promoted.program, promoted.metrics))
-    return count
-
-
-def _file_of(registry: Registry, version: str) -> bytes:
-    info = registry.version(version)
-    name = "data/stage_rule.json" if info.kind == "stage_rule" else "model.cb"
-    with registry._tracking.download(info.address) as folder:
-        return bytes((folder / name).read_bytes())
+        found = context.store.served_model(promoted.digest)
+        if found is None:
+            version = registry.champion().version  # its digest is the ledger's, or this says what to do
+            found = served_model_of(registry, version)
+            context.store.put_model(found)
+        kinds[target] = found.kind
+    return kinds
 
 
 def _known(context: Context, as_of: date) -> Known:
@@ -113,12 +109,13 @@ def _known(context: Context, as_of: date) -> Known:
     )
 
 
-def _ledger(context: Context, as_of: date) -> Ledger:
+def _ledger(context: Context, as_of: date, kinds: dict[str, str]) -> Ledger:
     names = context.program.target_names
     address = context.lake.file_path("exports", as_of.isoformat(), MANIFEST)
     cycle = context.store.cycle(context.main.name, as_of)
     return Ledger(
         promotions={name: context.store.promotions(context.program.with_target(name).ledger_name) for name in names},
+        kinds=kinds,
         cycle=cycle,
         manifest=None if cycle is None else context.lake.get(address),
     )

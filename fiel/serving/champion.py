@@ -26,11 +26,13 @@ def champion(
     program: Program,
     cards: Mapping[str, ModelCard],
     promotions: Mapping[str, Sequence[PromotionRow]],
+    kinds: Mapping[str, str],
     drawn: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The part; `cards` and `promotions` (oldest first) by name of the target, `drawn` the part `figures`."""
+    """The part; `cards`, `promotions` (oldest first) and `kinds` by name of the target, `drawn` the part `figures`."""
     targets = [
-        _target(program.with_target(name), cards.get(name), promotions.get(name, ())) for name in program.target_names
+        _target(program.with_target(name), cards.get(name), promotions.get(name, ()), kinds.get(name))
+        for name in program.target_names
     ]
     return {
         "targets": [found for found in targets if found is not None],
@@ -38,7 +40,9 @@ def champion(
     }
 
 
-def _target(program: Program, card: ModelCard | None, rows: Sequence[PromotionRow]) -> dict[str, Any] | None:
+def _target(
+    program: Program, card: ModelCard | None, rows: Sequence[PromotionRow], kind: str | None
+) -> dict[str, Any] | None:
     if not rows:
         return None
     newest = rows[-1]
@@ -47,6 +51,7 @@ def _target(program: Program, card: ModelCard | None, rows: Sequence[PromotionRo
         "horizon": both(program.target.horizon_words) if not program.is_table else None,
         "ledger_name": program.ledger_name,
         "version": newest.to_version,
+        "kind": kind,
         "digest": newest.digest,
         "promoted_at": newest.at.isoformat(),
         "by": newest.by,
@@ -58,7 +63,6 @@ def _target(program: Program, card: ModelCard | None, rows: Sequence[PromotionRo
     if card is None:
         return found
     return found | {
-        "kind": card.kind if card.version == newest.to_version else None,
         "judged": both(program.judged_on),
         "judged_version": card.version,
         "decided_on": None if card.decided_on is None else card.decided_on.isoformat(),

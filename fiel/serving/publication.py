@@ -25,9 +25,13 @@ from fiel.store.publishing import Publication
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the ledgers say: promotions by target (oldest first), and the cycle of as_of with its export's manifest."""
+    """What the ledgers say: promotions by target (oldest first), and the cycle of as_of with its export's manifest.
+
+    `kinds` are those of the champions (stage_rule or catboost) by target.
+    """
 
     promotions: Mapping[str, Sequence[PromotionRow]] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     cycle: CycleRow | None = None
     manifest: bytes | None = None
 
@@ -55,13 +59,12 @@ def publication(
 def page_parts(known: Known, data: ReportData, ledger: Ledger, fits: pl.DataFrame | None) -> dict[str, Any]:
     """The parts of the program's pages by name: plain JSON, and no part that the program has nothing for."""
     drawn = figures(data)
-    cards = {known.program.target.name: data.model, **data.more_models}
+    every = {known.program.target.name: data.model, **data.more_models}
+    cards = {name: card for name, card in every.items() if card is not None}
     made = {
         "overview": overview(data, known),
         "figures": drawn,
-        "champion": champion(
-            known.program, {name: card for name, card in cards.items() if card is not None}, ledger.promotions, drawn
-        ),
+        "champion": champion(known.program, cards, ledger.promotions, ledger.kinds, drawn),
         "rewards": rewards(data, ledger.cycle, ledger.manifest),
         "purchase_model": None if fits is None else purchase_model(fits, known.program, known.as_of),
     }

@@ -28,6 +28,7 @@ def _state(world: World) -> dict[str, Any]:
             "champion": context.registry.champion().version,
             "promotions": context.store.promotions("teomewhy"),
             "entries": context.store.entries("teomewhy").rows(),
+            "published": context.store.score_set("teomewhy"),
             "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())},
             "report": Path(context.lake.file_path("reports", f"{AS_OF}.html")).read_bytes(),
         }
@@ -48,6 +49,8 @@ def test_the_chain_says_what_it_made(in_world: World) -> None:
     assert first["cycle"]["grants"] == first["plan"]["plan"]["granted"]
     manifest = json.loads(Path(first["cycle"]["manifest"]).read_text(encoding="utf-8"))
     assert manifest["simulated_data"] is True
+    assert first["published"] == {"as_of": first["as_of"], "customers": first["scores"]["customers"], "models": 1,
+                                  "changed": True}  # fmt: skip
     assert "simulated" in Path(first["report"]["report"]).read_text(encoding="utf-8").lower()
 
 

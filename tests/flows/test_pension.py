@@ -86,6 +86,7 @@ def _state() -> dict[str, Any]:
     with opened("pension") as context:
         found["tables"] = context.lake.versions()
         found["entries"] = context.store.entries("pension").rows()
+        found["published"] = context.store.score_set("pension")
         for place in ("reports", "models"):
             folder = Path(context.lake.file_path(place))
             files = sorted(path for path in folder.rglob("*") if path.is_file())

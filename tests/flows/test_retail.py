@@ -107,6 +107,7 @@ def _state() -> dict[str, Any]:
     with opened("retail") as context:
         found["tables"] = context.lake.versions()
         found["entries"] = context.store.entries("retail").rows()
+        found["published"] = context.store.score_set("retail")
         for place in ("exports", "reports", "models"):
             folder = Path(context.lake.file_path(place))
             files = sorted(path for path in folder.rglob("*") if path.is_file())

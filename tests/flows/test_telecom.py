@@ -113,6 +113,7 @@ def _state() -> dict[str, Any]:
             found[place] = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
         found["versions"] = [info.version for info in context.registry.versions()]
         found["promotions"] = context.store.promotions("telecom")
+        found["published"] = context.store.score_set("telecom")
     return found
 
 

@@ -20,7 +20,7 @@ PROMOTED = PromotionRow(
     program="made_up", at=datetime(2025, 3, 1, 7, tzinfo=UTC), by="run", action="first", from_version=None,
     to_version="3", digest="d1ge57", fingerprint="f", reason="Version 3, the stage rule, is the first champion",
 )  # fmt: skip
-LEDGER = Ledger(promotions={"fiel": (PROMOTED,)})
+LEDGER = Ledger(promotions={"fiel": (PROMOTED,)}, kinds={"fiel": "stage_rule"})
 
 
 def published(club: Club) -> Publication:
@@ -96,7 +96,7 @@ def test_figures_come_in_the_order_of_their_groups_with_a_table_and_a_descriptio
 
 def test_the_champion_says_when_and_why_it_was_promoted(made: Publication) -> None:
     (target,) = made.parts["champion"]["targets"]
-    assert (target["version"], target["digest"]) == ("3", "d1ge57")
+    assert (target["version"], target["kind"], target["digest"]) == ("3", "stage_rule", "d1ge57")
     assert target["promoted_at"] == "2025-03-01T07:00:00+00:00"
     assert target["reason"]["en"].startswith("Version 3")
     assert {row["metric"] for row in target["metrics"]} >= {"auc", "log_loss"}
