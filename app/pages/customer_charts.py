@@ -16,6 +16,12 @@ from app.pages.voice import Voice
 from fiel.program import STAGES
 from fiel.reports.tokens import DIVERGING, STAGE_COLOURS, light
 
+FIT = {"type": "fit-x", "contains": "padding"}
+"""A chart is as wide as its frame."""
+
+FEW_QUARTERS = 4
+"""Up to here bars keep their width instead of filling the frame, which a phone still holds."""
+
 LANE_PX = 26
 """Height of one stage's lane."""
 
@@ -71,7 +77,7 @@ def timeline(days: Sequence[Sequence[Any]], as_of: date, voice: Voice) -> Custom
         "data": {"values": rows},
         "width": "container",
         "height": 160,
-        "autosize": {"type": "fit-x", "contains": "padding"},
+        "autosize": FIT,
         "encoding": {"x": x, "tooltip": tips},
         "layer": [
             {
@@ -86,7 +92,7 @@ def timeline(days: Sequence[Sequence[Any]], as_of: date, voice: Voice) -> Custom
                 },
             },
             {
-                "mark": {"type": "point", "shape": "circle", "filled": True, "size": 22, "color": light("ink")},
+                "mark": {"type": "point", "shape": "circle", "filled": True, "size": 14, "color": light("ink")},
                 "encoding": {"y": {"datum": 0, "type": "quantitative"}},
             },
         ],
@@ -136,8 +142,8 @@ def stage_bar(spans: Sequence[Sequence[str]], as_of: date, voice: Voice) -> Cust
     spec = {
         "data": {"values": rows},
         "width": "container",
-        "height": {"step": LANE_PX},
-        "autosize": {"type": "fit-x", "contains": "padding"},
+        "height": LANE_PX * len(lanes),
+        "autosize": FIT,
         "mark": {"type": "bar", "height": {"band": 0.7}},
         "encoding": {
             "x": {
@@ -213,11 +219,11 @@ def quarters_chart(quarters: Sequence[Sequence[Any]], as_of: date, voice: Voice)
         for name, count, amount in known
     ]
     names = [row["quarter"] for row in rows]
+    is_short = len(rows) <= FEW_QUARTERS
     spec = {
         "data": {"values": rows},
-        "width": "container",
         "height": 200,
-        "autosize": {"type": "fit-x", "contains": "padding"},
+        **({"width": {"step": 64}} if is_short else {"width": "container", "autosize": FIT}),
         "mark": {"type": "bar", "color": light("accent")},
         "encoding": {
             "x": {

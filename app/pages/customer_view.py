@@ -61,9 +61,9 @@ def key_figures(scores: Mapping[str, Any], document: Mapping[str, Any], voice: V
     purchase = document.get("purchase") or {}
     segments = document.get("segments") or {}
     found: list[Fact | None] = [
-        share(voice.outcome(program.target), scores.get("prob"), voice, _about_prob(scores, voice)),
-        share(_("Chance of losing"), scores.get("loss_prob"), voice, _("loyal now, and not at the horizon")),
-        share(_("Chance of winning"), scores.get("gain_prob"), voice, _("not loyal now, and loyal at the horizon")),
+        share(_("Probability"), scores.get("prob"), voice, voice.outcome(program.target)),
+        share(_("Chance of losing"), scores.get("loss_prob"), voice, voice.loss_words),
+        share(_("Chance of winning"), scores.get("gain_prob"), voice, voice.gain_words),
         share(_("p(alive)"), scores.get("alive_prob"), voice, _("still a customer, by the purchase model")),
     ]
     if program.economics is None:
@@ -88,14 +88,8 @@ def key_figures(scores: Mapping[str, Any], document: Mapping[str, Any], voice: V
     for name, prob in (document.get("probs") or {}).items():
         further = next((target for target in program.more_targets if target.name == name), None)
         if further is not None:
-            found.append(share(voice.outcome(further), prob, voice, _("further target %(name)s", name=name)))
+            found.append(share(_("Probability"), prob, voice, voice.outcome(further)))
     return [fact for fact in found if fact is not None]
-
-
-def _about_prob(scores: Mapping[str, Any], voice: Voice) -> str:
-    if scores.get("prob") is None:
-        return voice.say("not in the population of the model")
-    return ""
 
 
 def _expected(purchase: Mapping[str, Any], voice: Voice) -> float | None:
@@ -196,28 +190,39 @@ def promotion(scores: Mapping[str, Any], voice: Voice) -> Promotion | None:
 def grants(found: Sequence[Mapping[str, Any]], held_out: Sequence[Mapping[str, Any]], voice: Voice) -> Rows | None:
     """What the customer was granted and where they were held out, the newest first."""
     _ = voice.say
-    kinds = {"grant": _("granted"), "reversal": _("taken back")}
-    states = {
-        "intent": _("being delivered"), "delivered": _("delivered"), "refused": _("refused"),
-        "unknown": _("not known"), "not_delivered": _("not delivered"),
-    }  # fmt: skip
+    kinds = {"grant": _("points granted"), "reversal": _("grant taken back")}
     rows_of = [
-        (str(row["as_of"])[:10], kinds.get(row["kind"], row["kind"]), row["product"], voice.points(row["points"]),
-         states.get(str(row.get("state") or row.get("delivery") or ""), fmt.MISSING))
+        (
+            str(row["as_of"])[:10],
+            kinds.get(row["kind"], str(row["kind"])),
+            row["product"],
+            voice.points(row["points"]),
+            row["reason"] if row["kind"] == "reversal" else "",
+        )
         for row in found
     ] + [
-        (str(row["as_of"])[:10], _("held out"), row["product"], voice.points(row["points"]),
-         _("nothing: the comparison group of season %(season)s", season=row["season"]))
+        (
+            str(row["as_of"])[:10],
+            _("held out"),
+            row["product"],
+            voice.points(row["points"]),
+            _("paid nothing: belongs to the comparison group of season %(season)s", season=row["season"]),
+        )
         for row in held_out
-    ]  # fmt: skip
+    ]
     if not rows_of:
         return None
     return rows(
         _("Grants"),
-        ((_("as of"), "text"), (_("decision"), "text"), (_("product"), "text"), (voice.reward_unit, "number"),
-         (_("delivery"), "prose")),
+        (
+            (_("as of"), "text"),
+            (_("what happened"), "text"),
+            (_("product"), "text"),
+            (voice.unit, "number"),
+            (_("remark"), "prose"),
+        ),
         sorted(rows_of, key=lambda row: row[0], reverse=True),
-    )  # fmt: skip
+    )
 
 
 def features(names: Sequence[str], values: Sequence[Any], voice: Voice) -> Rows:

@@ -126,7 +126,7 @@ class Cell:
 def sorts(program: Program) -> tuple[Sort, ...]:
     """What the program's ranking can be sorted by, the main order first."""
     found: list[Sort] = ["prob"]
-    if program.target.kind == "stage":
+    if program.target.kind not in ("label", "closed"):
         found.append("loss_prob")
     if "purchase" in program.features.groups:
         found.append("value_at_stake")
@@ -142,8 +142,8 @@ def columns(voice: Voice) -> list[Column]:
     found = [
         Column("customer_id", _("Account") if program.is_quarterly else _("Customer"), "id", "customer_id"),
         Column("prob", voice.outcome(program.target), "percent", "prob"),
-        Column("loss_prob", _("Chance of losing"), "percent", "loss_prob", _("loyal now, and not at the horizon"))
-        if program.target.kind == "stage"
+        Column("loss_prob", _("Chance of losing"), "percent", "loss_prob", voice.loss_words)
+        if program.target.kind not in ("label", "closed")
         else None,
         Column("expected_profit", _("Expected profit"), "money", "expected_profit", _("of treating this customer"))
         if program.economics is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,14 +77,9 @@ class Voice:
         """What a grant pays, with its sign."""
         return number(value, self.language, "signed_whole")
 
-    @property
-    def reward_unit(self) -> str:
-        """The unit of grants: whole units of value."""
-        return self.unit
-
     def signed(self, value: float | None) -> str:
-        """A difference with its sign."""
-        return number(value, self.language, "signed_ratio")
+        """A difference of log odds with its sign, to three decimals."""
+        return number(value, self.language, "signed_measure")
 
     def value_of(self, column: str, value: Any) -> str:
         """A feature's value as people read it, with its unit."""
@@ -116,7 +112,25 @@ class Voice:
 
     def feature(self, column: str) -> str:
         """A feature in a few words."""
-        return catalogue.translate(feature_label(column), self.language)
+        return self._quarters(self._named(column) or catalogue.translate(feature_label(column), self.language))
+
+    def _named(self, column: str) -> str:
+        """A share of a product, category or course by its own name."""
+        tracked = self.program.features
+        for family, names in (("product", tracked.tracked_products), ("category", tracked.tracked_categories)):
+            key = column.removeprefix(f"{family}_share_")
+            if key != column:
+                return self.say("share of %(name)s", name=names.get(key, key))
+        course = column.removeprefix("course_share_")
+        return "" if course == column else self.say("share done of the course %(name)s", name=course.replace("_", " "))
+
+    def _quarters(self, label: str) -> str:
+        """The window of a pension fund's columns in words instead of `q4`."""
+        found = re.search(r",? q(\d+)$", label)
+        if found is None:
+            return re.sub(r" ytd$", f", {self.say('in the year so far')}", label)
+        words = self.say("last quarter") if found[1] == "1" else self.say("%(count)s quarters", count=found[1])
+        return f"{label[: found.start()]}, {words}"
 
     def text(self, english: str | None) -> str:
         """A text that Fiel's own catalogue knows (a reason, a segment), in the reader's language."""
@@ -138,6 +152,20 @@ class Voice:
         if target.kind == "active":
             return self.say("Active within %(days)s days", **horizon)
         return self.say("%(stage)s in %(days)s days", stage=target.stage, **horizon)
+
+    @property
+    def loss_words(self) -> str:
+        """Of whom `loss_prob` is (fiel.models.scoring.in_target_now)."""
+        if self.program.target.kind == "stage":
+            return self.say("loyal now, and not at the horizon")
+        return self.say("active in the last %(days)s days, and not in the next", days=self.program.target.horizon_days)
+
+    @property
+    def gain_words(self) -> str:
+        """Of whom `gain_prob` is."""
+        if self.program.target.kind == "stage":
+            return self.say("not loyal now, and loyal at the horizon")
+        return self.say("not active in the last %(days)s days, and in the next", days=self.program.target.horizon_days)
 
     @property
     def who(self) -> str:

@@ -20,7 +20,7 @@ SMALLEST = 0.0005
 
 @dataclass(frozen=True)
 class ReasonRow:
-    """One reason: in words, the feature's value before and after, what it adds, and its bar (parts of 50)."""
+    """One reason: in words, the value before and after where it changed, what it adds, and its bar (parts of 50)."""
 
     text: str
     before: str
@@ -93,7 +93,7 @@ def _row(reason: Reason, values: Mapping[str, tuple[Any, Any]], top: float, voic
     is_changed = reason.feature in values and before != after
     return ReasonRow(
         reason.text,
-        voice.value_of(reason.feature, before) if is_changed else voice.say("unchanged"),
+        voice.value_of(reason.feature, before) if is_changed else "",
         voice.value_of(reason.feature, after) if is_changed else "",
         voice.signed(added),
         repr(added),

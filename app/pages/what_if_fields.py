@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.pages.words import N_
-from fiel.models.phrases import phrase_of
+from fiel.models.phrases import phrase_of, topic_of
 from fiel.program import STAGES, Program
 
 MOST = 6
@@ -36,6 +36,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """Levels of the categories whose levels are fixed; other categories are not asked for."""
+
+_DAYS_IN_WINDOW = re.compile(r"(active|purchase)_days_d(?P<days>\d+)")
+"""Counts of days, which the days of their window limit."""
 
 Kind = Literal["number", "choice", "mark"]
 
@@ -102,14 +105,23 @@ def fields(
     program: Program,
     most: int = MOST,
 ) -> list[Field]:
-    """The fields of one customer, the strongest first, at most `most`.
+    """The fields of one customer, the strongest first, at most `most`; features that say nearly the same give one.
 
     `values` are the customer's features, `strengths` what each adds to the score (log odds, signed), `ranges` the
     lowest and highest split of each number in the model.
     """
     order = sorted(strengths, key=lambda name: (-abs(strengths[name]), name))
-    made = (_field(name, values[name], ranges, categorical, program) for name in order if name in values)
-    return [field for field in made if field is not None][:most]
+    found: dict[str, Field] = {}
+    for name in order:
+        topic = topic_of(name)
+        if name not in values or topic in found:
+            continue
+        made = _field(name, values[name], ranges, categorical, program)
+        if made is not None:
+            found[topic] = made
+        if len(found) == most:
+            break
+    return list(found.values())
 
 
 def _field(
@@ -134,13 +146,21 @@ def _number(name: str, value: Any, bounds: tuple[float, float], program: Program
     form = phrase_of(name).form
     factor = 0.01 if form == "share" else float(program.value.scale) if form == "value" else 1.0
     is_whole = isinstance(value, int) or (value is None and form == "count")
+    is_integral = is_whole or (
+        float(value or 0).is_integer() and all(float(2 * bound).is_integer() for bound in bounds)
+    )
     known = [bound for bound in (*bounds, value) if bound is not None]
     low, high = min(known) / factor, max(known) / factor
-    if is_whole or form == "share" or high - low >= 20:
+    if form in ("count", "share", "value") and low > 0:
+        low = 0.0  # nothing lies below it, and a reader may well ask about it
+    window = _DAYS_IN_WINDOW.fullmatch(name)
+    if window:
+        high = max(high, float(window["days"]))
+    if form == "share" and low >= 0 and high <= 101:
+        low, high = 0.0, 100.0
+    if is_integral or high - low >= 20:
         low, high = math.floor(low), math.ceil(high)
-    if form == "share" and low >= -1 and high <= 101:
-        low, high = max(low, 0), min(max(high, 1), 100)
-    step = _step(high - low, is_whole=is_whole and factor == 1)
+    step = _step(high - low, is_whole=is_integral and factor == 1)
     low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     shown = "" if value is None else _plain(value / factor)
     return Field(
