@@ -16,6 +16,7 @@ Say = Callable[[str], str]
 _LISTS = frozenset({"sort", "domain", "values"})
 """Keys of a specification whose lists name categories of the data. `range` names colours and shapes: never said."""
 
+_COMPARED = re.compile(r"(datum\.(\w+) *[!=]={1,2} *)'((?:[^'\\]|\\.)*)'")
 _LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'")
 
 
@@ -92,8 +93,8 @@ def _part(name: str, value: Any, say: Say, fields: frozenset[str]) -> Any:
         return _heading(value, say, fields)
     if name == "labelExpr":
         return _expression(value, say)
-    if name in ("filter", "test", "calculate") and isinstance(value, str):
-        return _expression(value, say)
+    if name in ("filter", "test") and isinstance(value, str):
+        return _condition(value, say, fields)
     if name in _LISTS and isinstance(value, list):
         return [_text(item, say) if isinstance(item, str) else item for item in value]
     if name == "text" and isinstance(value, Mapping) and isinstance(value.get("value"), str):
@@ -138,6 +139,15 @@ def _expression(text: str, say: Say) -> str:
         return f"'{say(inside)}'"
 
     return _LITERAL.sub(literal, text)
+
+
+def _condition(text: str, say: Say, fields: frozenset[str]) -> str:
+    """A condition on the data: a literal follows its field, which is said in another language or stays."""
+
+    def literal(match: re.Match[str]) -> str:
+        return f"{match[1]}'{say(match[3])}'" if match[2] in fields else match[0]
+
+    return _COMPARED.sub(literal, text)
 
 
 def _text(text: str, say: Say) -> str:

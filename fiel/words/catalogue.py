@@ -25,12 +25,23 @@ _KINDS = {
     "p": figures.PERCENT,
     "m": rf"(?:{figures.CURRENCY}|{figures.NUMBER} [a-z]+)",
     "d": rf"(?:{figures.DAY}|\d{{1,2}} [A-Z][a-z]+ \d{{4}})",
+    "q": figures.QUARTER,
+    "month": r"[A-Z][a-z]+ \d{4}",
+    "x": r"\S+",
+    "unit": r"\S+",
+    "when": r"(?:in the last (?:\d+ days|quarter|\d+ quarters)|since joining)",
+    "days": r"(?:last (?:\d+ days|quarter|\d+ quarters)|days since joining)",
+    "ago": r"\d+ days ago",
+    "ahead": r"the next \d+ days",
+    "earned": r"(?:earned|bought for)",
+    "spent": r"(?:spent|cancelled or returned)",
 }
-"""Placeholders that stand for a number, a percentage, an amount with its unit, a day: `{n}`, `{n2}`, `{n_rows}`."""
+"""Placeholders for a number, a percentage, an amount with its unit, a day, a quarter, a month: `{n}`, `{n2}`. `{x}` is
+one word that stays as it is: a stage, a column, a version. The others are the marks of the phrases of reasons."""
 
 _ANY = r".+?"
 """The other placeholders: `{t}` is a text that has a translation of its own, `{l}` a list of such, `{reason}` what a
-reason begins with; `{x}` and other names stay as they are. In phrases `{when}` and its like are texts, `{v}` a value
+reason begins with; `{name}` and others stay as they are. In phrases `{when}` and its like are texts, `{v}` a value
 and `{unit}` a unit, which stay where the catalogue does not know them."""
 
 _TEXTS = frozenset({"t", "when", "days", "ago", "ahead", "earned", "spent"})
@@ -41,6 +52,9 @@ REASON = "reason"
 
 _NAME = re.compile(r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+|[a-z]+\d+|[A-Z]{3}|R\$|\$|£|€")
 """Names of columns (`recency_days`, `var15`), currencies: what people look up as it is."""
+
+_TAIL = re.compile(r"\d+ days|so far|kept|left out")
+"""Parts of a list that say something of the part before them."""
 
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z0-9“(\u2212])")
 
@@ -149,10 +163,11 @@ def _found(text: str, language: str, context: str) -> str | None:
         said = figures.localised(text, language) or figures.prose_date(text, language)
     if said is None and _NAME.fullmatch(text):
         said = text
-    if said is None:
-        said = _by_template(text, language, context)
+    # Sentences come first: no template is meant to reach from one into another.
     if said is None:
         said = _by_sentence(text, language, context)
+    if said is None:
+        said = _by_template(text, language, context)
     if said is None and text[:1].isupper():
         lower = _found(text[:1].lower() + text[1:], language, context)
         said = None if lower is None else lower[:1].upper() + lower[1:]
@@ -201,8 +216,10 @@ def _completed(template: _Template, match: re.Match[str], language: str, context
 def _value(kind: str, value: str, language: str, context: str) -> str | None:
     if kind in ("n", "p"):
         return figures.localised(value, language)
-    if kind == "d":
+    if kind in ("d", "month"):
         return figures.prose_date(value, language) or value
+    if kind == "q":
+        return figures.localised(value, language)
     if kind == "m":
         return _amount(value, language)
     if kind == "l":
@@ -240,14 +257,12 @@ def _listed(value: str, language: str, context: str) -> str | None:
 
 
 def _merged(parts: list[str], language: str, context: str) -> list[str]:
-    """Parts that only together have a translation, put together again (`active days, 28 days`)."""
+    """Parts that belong to the one before, put together again (`active days, 28 days`; `calendar −0.03 %, kept`)."""
     found: list[str] = []
     for part in parts:
-        both = f"{found[-1]}, {part}" if found else part
-        known = found and _found(both, language, context) is not None
-        apart = found and _found(found[-1], language, context) is not None and _found(part, language, context)
-        if known and not apart:
-            found[-1] = both
+        is_tail = bool(_TAIL.fullmatch(part)) or _found(part, language, context) is None
+        if found and is_tail and _found(f"{found[-1]}, {part}", language, context) is not None:
+            found[-1] = f"{found[-1]}, {part}"
         else:
             found.append(part)
     return found
@@ -261,7 +276,7 @@ def _by_sentence(text: str, language: str, context: str) -> str | None:
     return None if any(part is None for part in said) else " ".join(part or "" for part in said)
 
 
-_MARKS = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_MARKS = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 
 
 def translate_series(texts: pl.Series, language: str, context: str = "") -> pl.Series:
@@ -307,5 +322,9 @@ def _shape_said(text: str, language: str, context: str) -> list[str | int] | Non
     said = find(_MARKS.sub(lambda _: next(given), text), language, context)
     if said is None or any(said.count(mark) != 1 for mark in stand_ins):
         return None
-    parts = re.split(f"({'|'.join(stand_ins)})", said) if stand_ins else [said]
-    return [stand_ins.index(part) if part in stand_ins else part for part in parts]
+    pieces = re.split(f"({'|'.join(stand_ins)})", said) if stand_ins else [said]
+    parts = [stand_ins.index(piece) if piece in stand_ins else piece for piece in pieces]
+    # A number may belong to the message (`of 5`): then the stand-ins were understood otherwise.
+    shown = [figures.localised(mark, language) or mark for mark in marks]
+    again = "".join(part if isinstance(part, str) else shown[part] for part in parts)
+    return parts if again == find(text, language, context) else None

@@ -14,11 +14,12 @@ MINUS = "\u2212"
 SYMBOLS = {"BRL": "R$", "USD": "$", "GBP": "£", "EUR": "€"}
 """How currencies are written before their amounts; others by their code."""
 
-NUMBER = r"[+\u2212-]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+NUMBER = rf"[+\u2212-]?(?:{_DIGITS}|\.\d+)"
 """A number as English texts of Fiel write it: thousands by commas, decimals by a point."""
 
 PERCENT = rf"(?:[<>] )?{NUMBER} ?%"
-CURRENCY = r"(?:[+\u2212-]?(?:R\$|\$|£|€|[A-Z]{3}) \d[\d,]*(?:\.\d+)?)"
+CURRENCY = rf"(?:[+\u2212-]?(?:R\$|\$|£|€|[A-Z]{{3}}) {_DIGITS})"
 QUARTER = r"\d{4}Q[1-4]"
 DAY = r"\d{4}-\d\d(?:-\d\d)?"
 
@@ -119,11 +120,18 @@ def date_in_words(when: date, language: str) -> str:
 
 
 def prose_date(text: str, language: str) -> str | None:
-    """`1 September 2025` in `language`; None for any other text."""
-    match = re.fullmatch(rf"(\d{{1,2}}) ({'|'.join(_MONTHS['en'])}) (\d{{4}})", text)
+    """`1 September 2025` or `September 2025` in `language`; None for any other text.
+
+    >>> prose_date("1 September 2025", "pt"), prose_date("September 2025", "pt")
+    ('1º de setembro de 2025', 'setembro de 2025')
+    """
+    match = re.fullmatch(rf"(?:(\d{{1,2}}) )?({'|'.join(_MONTHS['en'])}) (\d{{4}})", text)
     if match is None:
         return None
-    return date_in_words(date(int(match[3]), _MONTHS["en"].index(match[2]) + 1, int(match[1])), language)
+    when = date(int(match[3]), _MONTHS["en"].index(match[2]) + 1, int(match[1] or 1))
+    if match[1]:
+        return date_in_words(when, language)
+    return text if language == "en" else f"{_MONTHS['pt'][when.month - 1]} de {when.year}"
 
 
 def _said(text: str, language: str) -> str:
