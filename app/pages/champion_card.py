@@ -32,6 +32,15 @@ OUTCOMES = {
 }
 """Tone and word of a gate's outcome."""
 
+COHORTS = {
+    "train": N_("learned from"),
+    "train and valid": N_("learned from"),
+    "valid": N_("calibrated on"),
+    "oos": N_("checked on customers left out"),
+    "oot": N_("judged on the dates"),
+}
+"""What cohorts were used for, by the split."""
+
 KINDS = {"stage_rule": N_("rule by stage"), "catboost": N_("gradient-boosted trees")}
 
 
@@ -83,6 +92,7 @@ def _card(found: Mapping[str, Any], rows: Sequence[PromotionRow], language: Lang
     history = [_promotion(row, language) for row in rows]
     newest = history[-1] if history else _published(found, language)
     judged_version = found.get("judged_version")
+    roles = _roles(judged_version, newest, language)
     kind = found.get("kind") if newest.to_version == found.get("version") else None
     return Card(
         target=str(found["target"]).replace("_", " "),
@@ -98,12 +108,12 @@ def _card(found: Mapping[str, Any], rows: Sequence[PromotionRow], language: Lang
         judged_version=judged_version,
         is_newer=newest.to_version != found.get("version"),
         cohorts=[
-            (words.translate(part.replace("_", " "), language), _days(days))
+            (words.translate(COHORTS.get(part, part.replace("_", " ")), language), _days(days))
             for part, days in (found.get("cohorts") or {}).items()
             if days
         ],
-        metrics=_metrics(found.get("metrics") or (), "model", language),
-        differences=_metrics(found.get("differences") or (), "against", language, is_difference=True),
+        metrics=_metrics(found.get("metrics") or (), "model", roles, language),
+        differences=_metrics(found.get("differences") or (), "against", roles, language, is_difference=True),
         gates=[
             (
                 words.said(gate["gate"], language),
@@ -114,6 +124,23 @@ def _card(found: Mapping[str, Any], rows: Sequence[PromotionRow], language: Lang
         ],
         history=history[::-1],
     )
+
+
+def _roles(judged: str | None, newest: Promotion, language: Language) -> dict[str, str]:
+    """Names of the judged model and of the champion it was compared with: a challenger may be champion by now."""
+    if judged is None:
+        return {}
+    is_champion = judged == newest.to_version
+    return {
+        "challenger": words.translate(NOW_CHAMPION if is_champion else CHALLENGER, language, version=judged),
+        "champion": words.translate(BEFORE if is_champion else CHAMPION, language, version=newest.to_version),
+    }
+
+
+NOW_CHAMPION = N_("version %(version)s, this champion")
+CHALLENGER = N_("version %(version)s, the challenger")
+CHAMPION = N_("version %(version)s, the champion")
+BEFORE = N_("the champion before it")
 
 
 def _outcome(outcome: str, language: Language) -> tuple[str, str]:
@@ -127,7 +154,7 @@ def _days(days: Sequence[str]) -> str:
 
 def _promotion(row: PromotionRow, language: Language) -> Promotion:
     return Promotion(
-        at=row.at.isoformat()[:16].replace("T", " "),
+        at=words.minute(row.at),
         action=words.translate(ACTIONS.get(row.action, row.action), language),
         from_version=row.from_version or fmt.MISSING,
         to_version=row.to_version,
@@ -140,7 +167,7 @@ def _promotion(row: PromotionRow, language: Language) -> Promotion:
 def _published(found: Mapping[str, Any], language: Language) -> Promotion:
     """The newest promotion as the part knows it, where the ledger cannot say."""
     return Promotion(
-        at=str(found["promoted_at"])[:16].replace("T", " "),
+        at=words.minute(found["promoted_at"]),
         action=words.translate(ACTIONS.get(found["action"], found["action"]), language),
         from_version=fmt.MISSING,
         to_version=found["version"],
@@ -151,7 +178,11 @@ def _published(found: Mapping[str, Any], language: Language) -> Promotion:
 
 
 def _metrics(
-    rows: Sequence[Mapping[str, Any]], key: str, language: Language, is_difference: bool = False
+    rows: Sequence[Mapping[str, Any]],
+    key: str,
+    roles: Mapping[str, str],
+    language: Language,
+    is_difference: bool = False,
 ) -> dict[str, Any] | None:
     """Measures as a table: a row for each model (or baseline), a column for each measure, intervals in brackets."""
     if not rows:
@@ -164,7 +195,7 @@ def _metrics(
         "columns": [{"title": heading, "kind": "text"}]
         + [{"title": title, "kind": "number"} for title in measures.values()],
         "rows": [
-            [words.translate(str(name).replace("_", " "), language)]
+            [roles.get(name) or words.translate(str(name).replace("_", " "), language)]
             + [cells.get((name, metric), fmt.MISSING) for metric in measures]
             for name in names
         ],

@@ -32,6 +32,7 @@ class Card:
     version: str | None
     age_days: int | None
     is_stale: bool
+    is_simulated: bool
 
 
 @router.get("/")
@@ -53,8 +54,8 @@ def index(request: Request, caller: PageCaller) -> Response:
 
 def _card(request: Request, service: Service, program: Program, state: ProgramState | None) -> Card:
     parts = parts_of(service, program.name)
-    if parts is None:
-        return Card(program, None, [], None, None, False)
+    if parts is None or not parts.overview:
+        return Card(program, None, [], None, None, False, program.simulated)
     overview: dict[str, Any] = dict(parts.overview)
     shown = key_figures(overview, language_of(request))[:SHOWN]
     version = state.version if state is not None and state.version else overview.get("model_version")
@@ -65,4 +66,5 @@ def _card(request: Request, service: Service, program: Program, state: ProgramSt
         version,
         None if state is None else state.age_days,
         state is not None and state.is_stale,
+        bool(overview.get("simulated")),
     )

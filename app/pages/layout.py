@@ -31,6 +31,7 @@ from fastapi.responses import HTMLResponse
 
 from app.pages import words
 from app.pages.assets import static
+from app.pages.parts import parts_of
 from app.pages.words import LANGUAGES, N_, TAGS, Language
 from app.security import Caller, csrf
 from fiel.program import Program
@@ -88,6 +89,8 @@ def environment(language: Language) -> jinja2.Environment:
         "units": lambda value, unit: words.units(value, unit, language),
         "prose_date": lambda value: words.prose_date(value, language),
         "day": words.day,
+        "minute": words.minute,
+        "actor": lambda name: words.actor(name, language),
         "said": lambda text: words.said(text, language),
         "unbroken": unbroken,
         "translated": partial(_translated, language),
@@ -141,6 +144,14 @@ def theme_of(request: Request) -> str:
     return chosen if chosen in THEMES else "system"
 
 
+def is_simulated(request: Request, program: Program) -> bool:
+    """Whether the program's data are made up: its file says so, or the source that was published does."""
+    if program.simulated:
+        return True
+    found = parts_of(request.app.state.service, program.name)
+    return found is not None and bool(found.overview.get("simulated"))
+
+
 def caller_in(request: Request) -> Caller | None:
     """Who reads the page; None on an open page without a session."""
     found: Caller | None = request.scope.get("state", {}).get("caller")
@@ -182,6 +193,7 @@ def render(
             theme=theme_of(request),
             title=title,
             program=program,
+            is_simulated=program is not None and is_simulated(request, program),
             section=section,
             as_of=as_of,
             caller=caller_in(request),

@@ -11,11 +11,12 @@ import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from app.pages.words import Language
 from app.service import Service
+from fiel.store.reader import SetRow
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Parts:
     """What was published of a program: the newest set's parts."""
 
     as_of: date
+    known_through: date | None
+    published_at: datetime | None
     version: str
     overview: Mapping[str, Any]
     champion: Mapping[str, Any]
@@ -83,7 +86,7 @@ class PartsCache:
         with self._lock:
             kept = self._kept.get(program)
             if kept is None or kept.version != version:
-                kept = self._kept[program] = _read(service, program, newest.as_of, version)
+                kept = self._kept[program] = _read(service, program, newest, version)
             return kept
 
 
@@ -95,10 +98,12 @@ def parts_of(service: Service, program: str) -> Parts | None:
 _CACHES: dict[int, tuple[Service, PartsCache]] = {}
 
 
-def _read(service: Service, program: str, as_of: date, version: str) -> Parts:
+def _read(service: Service, program: str, newest: SetRow, version: str) -> Parts:
     part = service.reader.part
     return Parts(
-        as_of=as_of,
+        as_of=newest.as_of,
+        known_through=newest.known_through,
+        published_at=newest.published_at,
         version=version,
         overview=part(program, "overview") or {},
         champion=part(program, "champion") or {},

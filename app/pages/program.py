@@ -36,7 +36,7 @@ def program_page(request: Request, program: ProgramDep, service: ServiceDep, cal
     """Key figures with their change, figures by group, the champion's card."""
     language = language_of(request)
     parts = parts_of(service, program.name)
-    if parts is None:
+    if parts is None or not parts.overview:
         return render(request, "program_empty.html", title=program.title, program=program, section="program")
     state = next((state for state in service.state().programs if state.name == program.name), None)
     figures = {group: parts.of_group(group) for group in GROUPS}
@@ -48,6 +48,8 @@ def program_page(request: Request, program: ProgramDep, service: ServiceDep, cal
         section="program",
         as_of=parts.as_of,
         overview=parts.overview,
+        known_through=parts.known_through,
+        published_at=parts.published_at,
         state=state,
         key_figures=key_figures(parts.overview, language),
         groups=groups_of(parts.overview, language),

@@ -163,8 +163,8 @@ def _cycles(cycles: Sequence[CycleRow], program: Program, language: Language) ->
                 words.number(cycle.summary.get("rewards_points"), language),
                 cycle.policy_version,
                 cycle.model_version or "–",
-                cycle.applied_at.isoformat()[:16].replace("T", " "),
-                cycle.applied_by,
+                words.minute(cycle.applied_at),
+                words.actor(cycle.applied_by, language),
             ]
             for cycle in reversed(cycles)
         ],

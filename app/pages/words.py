@@ -10,6 +10,7 @@ Numbers keep the formats of `fiel.reports.format`, in the signs of the language.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
@@ -37,9 +38,15 @@ CATALOGUE = Path(__file__).resolve().parent.parent / "words" / "pt.po"
 _SWAPPED = str.maketrans(",.", ".,")
 
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 def N_(text: str) -> str:  # noqa: N802  # gettext's own name for it
     """`text` unchanged: marks it for the catalogue."""
     return text
+
+
+RUN = N_("run %(id)s")
 
 
 @cache
@@ -139,6 +146,15 @@ def units(value: float | None, unit: str, language: Language) -> str:
     return f"{shown.removesuffix(unit)}{translate(unit, language)}"
 
 
+def actor(name: str, language: Language) -> str:
+    """Who did something: a person's name as it is, a run by the beginning of its id.
+
+    >>> actor("cd822d32-7f6a-4630-a9ca-150a9412f455", "en"), actor("Ana", "pt")
+    ('run cd822d32', 'Ana')
+    """
+    return translate(RUN, language, id=name[:8]) if _UUID.fullmatch(name) else name
+
+
 def prose_date(value: date | str | None, language: Language) -> str:
     """A date in prose.
 
@@ -149,6 +165,13 @@ def prose_date(value: date | str | None, language: Language) -> str:
         return fmt.MISSING
     when = date.fromisoformat(value[:10]) if isinstance(value, str) else value
     return words.date_in_words(when, language)
+
+
+def minute(value: datetime | str | None) -> str:
+    """An instant to the minute, as `2025-09-01 14:05`; it is in UTC, and who shows it says so."""
+    if value is None:
+        return fmt.MISSING
+    return (value if isinstance(value, str) else value.isoformat())[:16].replace("T", " ")
 
 
 def day(value: date | datetime | str | None) -> str:

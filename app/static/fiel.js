@@ -80,6 +80,7 @@
         defaultStyle: false,
         formatLocale: NUMBERS[language] || NUMBERS.en,
         timeFormatLocale: DATES[language],
+        logLevel: window.vega.Error,  // warnings are for who makes charts, not for who reads them
         mode: "vega-lite",
         renderer: "svg",
         tooltip: { disableDefaultStyle: true, id: "chart-tip" },
