@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-disable_created_metrics()  # a further series for each, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a further series for each, which nobody reads
 _COUNTED = CollectorRegistry()
 
 REQUESTS = Counter(

@@ -195,7 +195,7 @@ def readable_programs(settings: ServeSettings) -> dict[str, Program]:
 
 
 def now() -> datetime:
-    """This instant."""
+    """The present instant."""
     return datetime.now(UTC)
 
 

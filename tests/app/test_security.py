@@ -76,8 +76,16 @@ def test_a_key_is_taken_from_either_header(keyed) -> None:
     assert keyed.get("/v1/me", headers={"X-API-Key": text}).json() == {"name": "shop", "by": "key"}
 
 
-@pytest.mark.parametrize("spoil", [lambda key: key[:-1], lambda key: key + "x", lambda key: key.replace("fiel_", "fiel_0", 1),
-                                   lambda key: key.swapcase(), lambda _key: "fiel_nobody_secret"])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda key: key[:-1],
+        lambda key: key + "x",
+        lambda key: key.replace("fiel_", "fiel_0", 1),
+        lambda key: key.swapcase(),
+        lambda _key: "fiel_nobody_secret",
+    ],
+)
 def test_a_key_that_is_not_exactly_right_is_refused(keyed, spoil) -> None:
     assert keyed.get("/v1/hello", headers=bearer(spoil(keyed.first))).status_code == 401
 
