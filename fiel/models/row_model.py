@@ -9,7 +9,9 @@ differs in the last bit for one customer in thirty. The columns of an embedding 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from operator import itemgetter
 from typing import Any, cast
@@ -18,7 +20,7 @@ import numpy as np
 import polars as pl
 from catboost import CatBoostError, FeaturesData, Pool
 
-from fiel.errors import FeatureError, RegistryError, SchemaError
+from fiel.errors import EstimatorError, FeatureError, RegistryError, SchemaError
 from fiel.models.classifier import NO_CATEGORY, embedding_of
 from fiel.models.embedded import FittedEmbedding
 from fiel.models.loaded import Kind, LoadedModel, depends_on_data, model_of
@@ -131,7 +133,8 @@ class RowModel:
             added: Array = (np.asarray(self.log_odds(rows)) - base)[:, None]
             return added
         self._check(rows)
-        values = np.asarray(model.get_feature_importance(self._pool(rows), type="ShapValues", thread_count=1))
+        with self._explained(rows):
+            values = np.asarray(model.get_feature_importance(self._pool(rows), type="ShapValues", thread_count=1))
         return values[:, :-1]
 
     def frame(self, rows: Sequence[Row]) -> pl.DataFrame:
@@ -178,9 +181,15 @@ class RowModel:
     # -- inside
 
     def _applied(self, rows: Sequence[Row], what: str) -> Array:
-        try:
+        with self._explained(rows):
             return np.asarray(self.loaded.model.predict(self._pool(rows), prediction_type=what, thread_count=1))
-        except (CatBoostError, OverflowError) as error:
+
+    @contextmanager
+    def _explained(self, rows: Sequence[Row]) -> Iterator[None]:
+        """Turns what numbers and text of the right type can still be wrong with into a FeatureError."""
+        try:
+            yield
+        except (CatBoostError, EstimatorError, OverflowError, UnicodeEncodeError) as error:
             raise self._refused(rows) from error
 
     def _pool(self, rows: Sequence[Row]) -> Pool:
@@ -190,11 +199,14 @@ class RowModel:
         full = rows if self._embedding is None else self._with_embedding(rows)
         if self._in_order is not None:
             full = [self._in_order(row) for row in full]
-        values = [[_NAN if value is None else value for value in row] for row in full]
+        values: list[list[Any]] = [[_NAN if value is None else value for value in row] for row in full]
         for place in self._category_places:
             for row in values:
-                if row[place] is _NAN:
+                text = row[place]
+                if text is _NAN:
                     row[place] = NO_CATEGORY
+                elif not text.isascii():
+                    text.encode()  # half a character would be an error inside CatBoost
         return Pool(values, cat_features=self._category_places or None)
 
     def _array_pool(self, rows: Sequence[Row]) -> Pool:
@@ -230,10 +242,7 @@ class RowModel:
 
     def _table(self, pick: Callable[[Row], Row], rows: Sequence[Row]) -> Array:
         """The picked numbers of the rows, NaN for empty: rows x columns."""
-        try:
-            return np.array([pick(row) for row in rows], dtype=np.float64).reshape(len(rows), -1)
-        except OverflowError as error:
-            raise self._refused(rows) from error
+        return np.array([pick(row) for row in rows], dtype=np.float64).reshape(len(rows), -1)
 
     def _check(self, rows: Sequence[Row]) -> None:
         """Refuse rows of another length and values of another type; quick where there is nothing to refuse."""
@@ -256,8 +265,10 @@ class RowModel:
                     return FeatureError(f"{name} is {_kind_of(value)}: give text, or null for empty", name)
                 if name not in texts and type(value) not in _NUMBERS:
                     return FeatureError(f"{name} is {_kind_of(value)}: give a number, or null for empty", name)
-                if name not in texts and isinstance(value, int) and abs(value) > 2**1023:
-                    return FeatureError(f"{name} is too large to be a number here", name)
+                if name in texts and value is not None and not _is_text(value):
+                    return FeatureError(f"{name} is no text that can be written: half a character stands alone", name)
+                if name not in texts and value is not None and not _is_finite(value):
+                    return FeatureError(f"{name} is too large: give a finite number", name)
         return FeatureError("the values cannot be read by the model", self.inputs[0])
 
 
@@ -282,6 +293,21 @@ def _dtype(values: Sequence[Any]) -> type[pl.DataType]:
 def _kind_of(value: Any) -> str:
     kinds = {str: "text", bool: "a boolean", list: "a list", tuple: "a list", dict: "an object"}
     return kinds.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return not math.isinf(float(value))
+    except OverflowError:
+        return False
 
 
 def _dates(found: Any) -> tuple[date, ...]:

@@ -9,7 +9,16 @@ import pytest
 from sklearn.decomposition import PCA
 
 from fiel.errors import EstimatorError
-from fiel.estimators.autoencoder import Autoencoder, Components, Embedding, _layers, _slopes, _started, embedding_from
+from fiel.estimators.autoencoder import (
+    Autoencoder,
+    Components,
+    Embedding,
+    _layers,
+    _slopes,
+    _started,
+    embedding_from,
+    weighted_sums,
+)
 from fiel.estimators.scaling import TailScaling
 
 KINDS = [Components(size=2), Autoencoder(size=2, epochs=3, seed=4)]
@@ -53,6 +62,16 @@ def test_a_network_follows_a_curve_that_a_straight_component_cannot() -> None:
     points = curved()
     network = Autoencoder(size=1, epochs=30, seed=7).fit(points)
     assert network.error_ < 0.6 * Components(size=1).fit(points).error_
+
+
+@pytest.mark.parametrize("together", [2, 4, 5, 255, 256, 257, 600])
+def test_a_row_has_the_same_sums_alone_and_among_others(together: int) -> None:
+    rng = np.random.default_rng(5)
+    rows, weights = rng.normal(size=(600, 45)) * 10.0 ** rng.integers(-9, 9, (600, 45)), rng.normal(size=(45, 32))
+    alone = np.concatenate([weighted_sums(rows[place : place + 1], weights) for place in range(600)])
+    found = [weighted_sums(rows[start : start + together], weights) for start in range(0, 600, together)]
+    assert np.array_equal(np.concatenate(found), alone)
+    assert alone == pytest.approx(rows @ weights, rel=1e-9, abs=1e-3)
 
 
 @pytest.mark.parametrize("model", KINDS, ids=lambda model: model.kind)
