@@ -100,6 +100,10 @@ class PurchaseCalculator:
         """P(still a customer), one for each history. HistoryError as `histories`."""
         return self._purchases.alive_prob(*self._timed(frequency, recency_days, age_days))
 
+    def alive_one(self, frequency: float, recency_days: float, age_days: float) -> float:
+        """P(still a customer) of one history. HistoryError as `histories`."""
+        return float(self.alive(frequency, recency_days, age_days))
+
     def expected(
         self,
         horizon_days: npt.ArrayLike,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Path, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import JsonRoute, about, id_of, problems, reply
-from app.api.reasons import published_reasons, reasons_of
+from app.api.reasons import can_be_explained, kept_reasons, published_reasons, reasons_of
 from app.api.schemas import LONGEST_ID, CustomerAnswer, Language
+from app.champions import Live
 from app.dependencies import ProgramDep, ServiceDep
 from app.problems import Problem
 from app.scoring import Scored, in_store, live_model, log_served, score_mixed, unknown_customer
@@ -63,16 +65,42 @@ async def customer(
     The score is the champion's, now, from the published features, unless `basis` says otherwise; `published` is what
     the batch scored. Amounts are in the program's smallest unit.
     """
-    return await in_store(service, 1, _answer, service, program, id_of(request), customer_id, language, live_reasons)
-
-
-def _answer(
-    service: Service, program: Program, request_id: str, customer_id: str, language: Language, live_reasons: bool
-) -> Response:
     live = live_model(service, program)
+    found = await in_store(service, 1, _found, service, program, live, customer_id)
+    reasons = None if live_reasons else _ready_reasons(live, program, found, language)
+    if reasons is None:  # CatBoost prepares its trees for every such question: other requests do not wait for it
+        (reasons,) = await run_in_threadpool(reasons_of, live, program, [found.one], language)
+    log_served(service, id_of(request), program, "customer", [found.one])
+    return reply(
+        {
+            "request_id": id_of(request),
+            "program": program.name,
+            "customer_id": customer_id,
+            "as_of": found.row.as_of,
+            "model_version": found.one.model_version,
+            "basis": found.one.basis,
+            **_known(program, found, reasons),
+            "grants": found.grants,
+            "held_out": found.held_out,
+            "messages": found.document.get("messages", []),
+            "details": {name: content for name, content in found.document.items() if name not in _SHOWN},
+        }
+    )
+
+
+class _Found(NamedTuple):
+    """A customer of the store: the score of now, what was published, and what the ledger holds."""
+
+    one: Scored
+    row: CustomerRow
+    document: dict[str, Any]
+    grants: list[dict[str, Any]]
+    held_out: list[dict[str, Any]]
+
+
+def _found(service: Service, program: Program, live: Live | None, customer_id: str) -> _Found:
     (one,) = score_mixed(service, program, live, [customer_id])
-    row = one.row
-    if row is None:
+    if one.row is None:
         failure = unknown_customer(program)
         raise Problem(
             404,
@@ -82,32 +110,33 @@ def _answer(
             field="customer_id",
             todo=failure.todo,
         )
-    document: dict[str, Any] = orjson.loads(row.document) if row.document else {}
-    reasons = [] if live_reasons else published_reasons(one, language, document)
-    if not reasons:
-        (reasons,) = reasons_of(live, program, [one], language)
-    log_served(service, request_id, program, "customer", [one])
-    return reply(
-        {
-            "request_id": request_id,
-            "program": program.name,
-            "customer_id": customer_id,
-            "as_of": row.as_of,
-            "model_version": one.model_version,
-            "basis": one.basis,
-            **_known(program, one, row, document, reasons),
-            "grants": service.reader.grants_of(program.name, customer_id)[::-1],
-            "held_out": service.reader.held_out_of(program.name, customer_id)[::-1],
-            "messages": document.get("messages", []),
-            "details": {name: content for name, content in document.items() if name not in _SHOWN},
-        }
+    return _Found(
+        one=one,
+        row=one.row,
+        document=orjson.loads(one.row.document) if one.row.document else {},
+        grants=_oldest_first(service.reader.grants_of(program.name, customer_id)),
+        held_out=_oldest_first(service.reader.held_out_of(program.name, customer_id)),
     )
 
 
-def _known(
-    program: Program, one: Scored, row: CustomerRow, document: dict[str, Any], reasons: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _ready_reasons(
+    live: Live | None, program: Program, found: _Found, language: Language
+) -> list[dict[str, Any]] | None:
+    """The reasons that need not be asked for now; None where the champion has to be asked."""
+    one = found.one
+    told = published_reasons(one, language, found.document)
+    if told or live is None or not can_be_explained(live, one):
+        return told
+    return kept_reasons(live, program, one, language)
+
+
+def _oldest_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in reversed(rows)]  # names of columns are no str
+
+
+def _known(program: Program, found: _Found, reasons: list[dict[str, Any]]) -> dict[str, Any]:
     """What the store holds of the customer, with the score of now."""
+    one, row, document = found.one, found.row, found.document
     scores = row.scores
     after = document.get("next", {})
     return {

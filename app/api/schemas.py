@@ -182,7 +182,9 @@ class ReasonShown(_Told):
 class ItemError(_Told):
     """Why one customer of a request has no answer."""
 
-    type: Literal["unknown-customer", "invalid-features", "missing-columns", "no-model"]
+    type: Literal[
+        "unknown-customer", "invalid-features", "missing-columns", "no-model", "invalid-history", "not-computable"
+    ]
     message: str = Field(description="What is wrong.", examples=["no customer of teomewhy has this id"])
     field: str | None = Field(None, description="Which feature or field.", examples=["active_days"])
     todo: str | None = Field(None, description="What to do.", examples=["Did you mean active_days_d28?"])
@@ -419,12 +421,13 @@ class PurchaseItem(_Given):
     recency_days: Annotated[float, Field(ge=0, le=100_000)] = Field(
         description="Days from the first to the last purchase day.", examples=[210]
     )
-    age_days: Annotated[float, Field(gt=0, le=100_000)] = Field(
+    age_days: Annotated[float, Field(ge=0, le=100_000)] = Field(
         description="Days from the first purchase day to now (T).", examples=[280]
     )
     mean_value: Annotated[float, Field(gt=0, le=1e15)] | None = Field(
         None,
-        description="Mean value of a repeat purchase day, in the program's smallest unit; null: no value is computed.",
+        description="Mean value of a repeat purchase day, in the program's smallest unit; null: no value is computed, "
+        "unless frequency is 0.",
         examples=[12500],
     )
 
