@@ -27,9 +27,7 @@ def calculator(client: TestClient) -> PurchaseCalculator:
     return PurchaseCalculator.of(part)
 
 
-def test_one_history_has_the_figures_of_the_published_model(
-    client: TestClient, calculator: PurchaseCalculator
-) -> None:
+def test_one_history_has_the_figures_of_the_published_model(client: TestClient, calculator: PurchaseCalculator) -> None:
     found = ask(client, LOYAL)
     (only,) = found["results"]
     assert (found["program"], found["as_of"], found["unit"], found["model"]["name"]) == (
@@ -40,9 +38,7 @@ def test_one_history_has_the_figures_of_the_published_model(
     )
     history = (5, 210, 280)
     assert only["alive_prob"] == calculator.alive_one(*history)
-    assert only["purchases_expected"] == {
-        str(days): float(calculator.expected(days, *history)) for days in (28, 90)
-    }
+    assert only["purchases_expected"] == {str(days): float(calculator.expected(days, *history)) for days in (28, 90)}
     assert only["purchase_probs"]["90"] == float(calculator.purchase_prob(90, *history))
     assert only["value_expected"]["90"] == float(calculator.value_expected(90, *history, 12_500))
 
