@@ -12,9 +12,6 @@ from fiel.models.parts import OOT, CustomerParts
 from fiel.program import Program
 from fiel.serving.customers import Known
 
-VALUES = ("out_engagement: value", "value_expected of the target's days", "value earned in the window", "balance")
-"""What `value` is, the first that the program has (see `value_of`)."""
-
 
 def ranking(known: Known, parts: CustomerParts | None = None) -> pl.DataFrame:
     """The scores with segment, risk, alive_prob, value (see `value_of`) and is_cross_fitted, sorted by customer.

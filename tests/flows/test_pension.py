@@ -17,6 +17,7 @@ from fiel.simulate.pension import simulate
 from flows.console import show_leakage, show_summary
 from tasks.context import opened
 from tests.conftest import ROOT
+from tests.flows.published import shown
 
 AS_OF = date(2023, 4, 1)
 FURTHER = "closing_year"
@@ -135,6 +136,19 @@ def test_the_likeliest_to_close_are_told_why(in_fund: Fund) -> None:
     scores = _read("out_scores").sort("prob", "customer_id", descending=[True, False])
     assert scores.head(50)["reason_1"].null_count() < 50
     assert scores.tail(50)["reason_1"].null_count() == 50
+
+
+def test_the_service_is_shown_accounts_with_their_quarters_and_level(in_fund: Fund) -> None:
+    scores = _read("out_scores").sort("prob", "customer_id", descending=[True, False])
+    who = str(scores["customer_id"][0])
+    with shown("pension") as found:
+        document = found.document(who)
+        assert document["level"]["prob"] == scores["prob"][0]
+        assert (document["level"]["word"], document["level"]["relative"]) == ("high", "raised")
+        assert all(day < AS_OF.isoformat() for day, *_ in document["quarters"])
+        assert document["probs"][FURTHER] >= document["level"]["prob"]
+        assert found.part("rewards")["plan"] is None
+        assert {"closing-rates", "contributions"} <= {item["name"] for item in found.part("figures")}
 
 
 def test_a_program_without_a_policy_plans_and_pays_nothing(in_fund: Fund, capsys: pytest.CaptureFixture[str]) -> None:

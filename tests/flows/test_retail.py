@@ -24,6 +24,7 @@ from fiel.vacuum import vacuum
 from flows.console import show_leakage, show_status
 from tasks.context import opened
 from tests.conftest import ROOT
+from tests.flows.published import shown
 
 END, AS_OF = date(2025, 6, 30), date(2025, 7, 1)
 PAST = date(2025, 2, 20)
@@ -208,6 +209,21 @@ class TestTheFirstRun:
             for what in wanted:
                 key = ArtifactFilterKey(any_=[f"retail-{what}"])
                 assert client.read_artifacts(artifact_filter=ArtifactFilter(key=key)), what
+
+
+def test_the_service_is_shown_segments_purchases_and_both_targets(in_shop: Shop) -> None:
+    snapshot, probs = _read("feat_snapshot"), _read("out_probs")
+    who = str(probs.sort("customer_id")["customer_id"][0])
+    row = snapshot.filter(pl.col("customer_id") == who).row(0, named=True)
+    with shown("retail") as found:
+        scores, document = found.scores(who), found.document(who)
+        assert (scores["segment"], scores["alive_prob"]) == (row["rfm_segment"], row["purchase_alive_prob"])
+        assert document["purchase"]["alive_prob"] == row["purchase_alive_prob"]
+        assert document["purchase"]["purchases_expected"]["90"] == row["purchases_expected_d90"]
+        assert document["probs"] == {FURTHER: probs.filter(pl.col("customer_id") == who)["prob"].item()}
+        assert found.part("purchase_model")["name"] in ("bg_nbd", "mbg_nbd", "pooled")
+        assert [target["target"] for target in found.part("champion")["targets"]] == ["purchase_90", FURTHER]
+        assert {item["group"] for item in found.part("figures")} >= {"stages", "activity", "value", "segments", "model"}
 
 
 def test_running_it_again_changes_nothing(in_shop: Shop) -> None:

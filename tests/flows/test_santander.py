@@ -25,6 +25,7 @@ from fiel.simulate.santander import simulate
 from flows.console import show_leakage, show_status, show_summary
 from tasks.context import opened
 from tests.conftest import ROOT
+from tests.flows.published import shown
 
 AS_OF = date(2016, 3, 2)
 CUSTOMERS = 10_000
@@ -202,6 +203,16 @@ class TestTheFirstRun:
             for what in ("dropped-columns", "promotion", "data-profile"):
                 key = ArtifactFilterKey(any_=[f"santander-{what}"])
                 assert client.read_artifacts(artifact_filter=ArtifactFilter(key=key)), what
+
+
+def test_the_service_is_shown_grades_profit_and_all_attributes(in_bank: Bank) -> None:
+    with opened("santander") as context, shown("santander") as found:
+        one = context.lake.read("out_scores", AS_OF).filter(pl.col("grade") == 1).row(0, named=True)
+        scores = found.scores(one["customer_id"])
+        assert (scores["segment"], scores["expected_profit"]) == ("grade 1", one["expected_profit"])
+        assert set(context.registry.champion().inputs) <= set(found.features(one["customer_id"]))
+        figures = {item["key"]: item["value"] for item in found.part("overview")["key_figures"]}
+        assert figures["worth_treating"] == context.lake.read("out_scores", AS_OF)["grade"].eq(1).sum()
 
 
 def test_running_it_again_changes_nothing(in_bank: Bank) -> None:

@@ -27,6 +27,7 @@ from fiel.simulate.telecom_churn import Effects
 from fiel.vacuum import vacuum
 from tasks.context import opened
 from tests.conftest import ROOT
+from tests.flows.published import shown
 
 AS_OF = date(2025, 12, 1)
 BY_AS_OF = (
@@ -272,6 +273,19 @@ def test_rewriting_the_test_part_moves_nothing_that_is_fitted(
     trained = pl.col("part") != OOT
     assert again.filter(trained).select(kept).equals(found.filter(trained).select(kept))
     assert not again.filter(~trained)["engagement"].equals(found.filter(~trained)["engagement"])
+
+
+def test_the_service_is_shown_segments_messages_and_whose_score_is_not_the_champions(in_operator: Operator) -> None:
+    with opened("telecom") as context, shown("telecom") as found:
+        rows = context.lake.read("out_engagement", AS_OF)
+        for part, is_cross_fitted in (("train", True), ("valid", True), (OOT, False)):
+            one = rows.filter(pl.col("part") == part).row(0, named=True)
+            scores = found.scores(one["customer_id"])
+            assert scores["is_cross_fitted"] is is_cross_fitted
+            assert (scores["prob"], scores["segment"], scores["risk"]) == (
+                one["prob"], one["segment"], one["risk_group"]
+            )  # fmt: skip
+            assert scores["value"] == one["value"]
 
 
 def test_running_it_again_changes_nothing(in_operator: Operator) -> None:
