@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from io import BytesIO
 from typing import Any, Literal
 
 import polars as pl
@@ -81,14 +82,16 @@ class LoadedModel:
 def model_of(content: bytes, kind: str) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
     """Model, features and categorical features from the bytes of a model's file, which run nobody's code.
 
-    RegistryError for bytes that are no such model, and for a kind that is not known.
+    The bytes have to be known by their digest: CatBoost may end the process on a file that was changed. RegistryError
+    for bytes that are no such model, and for a kind that is not known.
     """
     if kind == "stage_rule":
         return StageRule.from_json(content), ("stage",), ("stage",)
     if kind != "catboost":
         raise RegistryError(f"a model of kind {kind!r} is not known to this version of Fiel: update Fiel")
     try:
-        model = CatBoostClassifier().load_model(blob=content, format="cbm")
+        # A stream, not a blob: of a blob CatBoost keeps the bytes and believes a file that was cut short.
+        model = CatBoostClassifier().load_model(stream=BytesIO(content), format="cbm")
     except CatBoostError as error:
         raise RegistryError(
             "the model's file cannot be read: restore the artifacts, or roll back to an earlier version"
