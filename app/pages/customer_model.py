@@ -8,11 +8,11 @@ from typing import Any
 
 from catboost import CatBoostClassifier
 
+from app.api.reasons import published_reasons, reasons_of
 from app.champions import Live
 from app.pages.voice import Voice
 from app.pages.what_if_fields import Field, fields
 from app.scoring import Scored
-from fiel.models.live import explain
 from fiel.models.row_model import RowModel
 from fiel.models.what_if import Difference, compare
 
@@ -21,18 +21,14 @@ _MOST_RANGES = 32
 
 
 def reasons(scored: Scored, live: Live | None, document: Mapping[str, Any], voice: Voice) -> list[str]:
-    """Why the score is what it is, strongest first: as it was told when scored, where the same model is in service;
-    else asked of the model now. Empty where there is no probability.
-    """  # noqa: D205
-    if scored.prob is None:
-        return []
-    told = (document.get("reasons") or {}).get(voice.language)
-    is_same = scored.row is not None and scored.row.scores["model_digest"] == scored.model_digest
-    if told and is_same:
-        return [str(text) for text in told]
-    if live is None or scored.values is None:
-        return [str(text) for text in told or []]
-    return [reason.text for reason in explain(live.model, [scored.values], voice.program, voice.language)[0]]
+    """Why the score is what it is, strongest first; empty where there is no probability.
+
+    As it was told when the customer was scored, where the same model is in service; else the model is asked now.
+    """
+    told = published_reasons(scored, voice.language, dict(document)) or reasons_of(
+        live, voice.program, [scored], voice.language
+    )[0]
+    return [str(reason["text"]) for reason in told]
 
 
 @dataclass(frozen=True)
