@@ -11,11 +11,11 @@ from app.security import Caller
 from app.service import Service
 from fiel.program import Program
 
-_ANSWERS: dict[Door, Callable[[Program], bool]] = {
-    "data": lambda program: program.source.format == "teomewhy",
-    "values": lambda program: program.source.format == "teomewhy",
-    "purchase": lambda program: "purchase" in program.features.groups,
-    "form": lambda program: program.is_table and program.economics is not None,
+_ANSWERS: dict[Door, Callable[[Service, Program], bool]] = {
+    "data": lambda _, program: program.source.format == "teomewhy",
+    "values": lambda _, program: program.source.format == "teomewhy",
+    "purchase": lambda service, program: service.reader.part(program.name, "purchase_model") is not None,
+    "form": lambda _, program: program.is_table and program.economics is not None,
 }
 """Which kind of program each door was made for."""
 
@@ -32,7 +32,7 @@ def program_meant(service: Service, caller: Caller, door: Door) -> Program:
     fits = [
         program
         for name, program in service.programs.items()
-        if name in published and caller.may(name) and _ANSWERS[door](program)
+        if name in published and caller.may(name) and _ANSWERS[door](service, program)
     ]
     if len(fits) == 1:
         return fits[0]

@@ -9,10 +9,16 @@ import orjson
 from starlette.responses import Response
 
 from app.api.answers import reply
+from app.api.purchases import calculator_of
 from app.compat.bodies import PURCHASE_FIELDS
 from app.problems import FieldError, Problem
+from app.purchase_models import HistoryError
 from app.service import Service
 from fiel.program import Program
+
+
+_OURS = {"recency_days": "recency", "age_days": "T"}
+"""How this door names what the models name otherwise."""
 
 
 def alive(service: Service, program: Program, content: Mapping[str, Any]) -> Response:
@@ -20,8 +26,6 @@ def alive(service: Service, program: Program, content: Mapping[str, Any]) -> Res
 
     Problem 422 names each field that is missing, unknown or wrong.
     """
-    from app.api.purchases import calculator_of
-
     calculator = calculator_of(service, program)
     wrong = [
         FieldError(
@@ -43,6 +47,11 @@ def alive(service: Service, program: Program, content: Mapping[str, Any]) -> Res
     ]
     if wrong:
         raise Problem(422, "invalid-input", "The input is wrong", f"{wrong[0].field}: {wrong[0].message}", errors=wrong)
-    prob = calculator.alive_one(*(float(content[name]) for name in PURCHASE_FIELDS))
+    try:
+        prob = calculator.alive_one(*(float(content[name]) for name in PURCHASE_FIELDS))
+    except HistoryError as error:
+        field = _OURS.get(error.field, error.field)
+        said = str(error).replace(error.field, field)
+        raise Problem(422, "invalid-input", "The input is wrong", said, field=field, todo="check the field") from error
     text = orjson.dumps(prob).decode()
     return reply({"code": 200, "status": "success", "data": {"prob_alive": text}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -275,7 +276,8 @@ def test_an_old_address_asks_which_program_where_several_could_be_meant(
     store = Store(world.address)
     model = world.models["retail"]
     worlds.promote(store, "online_retail", model)
-    store.publish(worlds.publication("online_retail", model, world.snapshot, AS_OF))
+    of_retail = worlds.publication("retail", model, world.snapshot, AS_OF)
+    store.publish(replace(of_retail, program="online_retail"))
     store.close()
     body = {"frequency": 2, "recency": 213, "T": 272}
     asked = make_client(world.serve()).post("/predict", json=body)
