@@ -16,7 +16,6 @@ from app.purchase_models import HistoryError
 from app.service import Service
 from fiel.program import Program
 
-
 _OURS = {"recency_days": "recency", "age_days": "T"}
 """How this door names what the models name otherwise."""
 
