@@ -53,6 +53,12 @@ REASON = "reason"
 _NAME = re.compile(r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+|[a-z]+\d+|[A-Z]{3}|R\$|\$|£|€")
 """Names of columns (`recency_days`, `var15`), currencies: what people look up as it is."""
 
+_FRAME = re.compile(r"(.+) ((?:raises?|lowers?) it)", re.DOTALL)
+"""Every reason of a classifier: what is said of the customer, and what it does to the score."""
+
+LONGEST = 4_000
+"""Characters of the longest text whose template is looked for; a longer one has no translation of its own."""
+
 _TAIL = re.compile(r"\d+ days|so far|kept|left out")
 """Parts of a list that say something of the part before them."""
 
@@ -154,11 +160,16 @@ def _exact(text: str, language: str, context: str) -> str | None:
     return exact.get("", {}).get(text) if found is None and context else found
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _found(text: str, language: str, context: str) -> str | None:
     if not text or not any(letter.isalpha() for letter in text):
         return _figures_in(text, language)
+    frame = None if context == REASON else _FRAME.fullmatch(text)
+    if frame is not None:
+        return _framed(frame[1], frame[2], language)
     said = _exact(text, language, context)
+    if said is None and len(text) > LONGEST:
+        return None
     if said is None:
         said = figures.localised(text, language) or figures.prose_date(text, language)
     if said is None and _NAME.fullmatch(text):
@@ -172,6 +183,12 @@ def _found(text: str, language: str, context: str) -> str | None:
         lower = _found(text[:1].lower() + text[1:], language, context)
         said = None if lower is None else lower[:1].upper() + lower[1:]
     return said
+
+
+def _framed(reason: str, frame: str, language: str) -> str | None:
+    """A sentence of a reason. It comes before all else, as what a customer's value says may look like anything."""
+    said = _found(reason, language, REASON) if len(reason) <= LONGEST else None
+    return None if said is None else filled(f"{{reason}} {frame}", language, reason=said)
 
 
 def _figures_in(text: str, language: str) -> str:

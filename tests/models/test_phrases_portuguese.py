@@ -14,6 +14,7 @@ from fiel.models.phrases import PHRASES, WEEKDAYS, sentences, topic_of
 from fiel.models.reasons import REASONS, in_language, reasons
 from fiel.models.stage_rule import StageRule
 from fiel.program import Program, load_program
+from fiel.reports.labels import feature_label
 from fiel.settings import Settings
 from tests.models import worlds
 
@@ -30,7 +31,8 @@ def columns() -> list[str]:
     """A column of each family, for each kind of window that it has."""
     found = []
     for phrase in PHRASES:
-        named = phrase.column.replace("{key}", "num_var4").replace(r"\d+", "3")
+        key = "fiel" if phrase.column.startswith("stage") else "num_var4"
+        named = phrase.column.replace("{key}", key).replace(r"\d+", "3")
         named = re.sub(r"\((\w+)\|\w+\)", r"\1", named)
         is_when = any("{when}" in text or "{days}" in text for text in (phrase.many, phrase.empty))
         windows = ("life", "d28", "q1", "q4") if is_when else ("d28", "d365")
@@ -128,3 +130,14 @@ def test_every_topic_and_every_weekday_has_a_word() -> None:
     topics = {topic_of(column) for column in columns()} - {"num_var4"}
     assert [name for name in sorted(topics) if words.find(name, "pt") is None] == []
     assert [name for name in WEEKDAYS if words.find(name, "pt", "reason") is None] == []
+
+
+@pytest.mark.parametrize("text", ["raises it", "a; b: c, d and e", "x raises it lowers", "1 1 1", "of of of " * 400])
+def test_a_value_may_look_like_anything(text: str) -> None:
+    said = sentences("payment_type", pl.Series([text]), pl.Series([True]), POINTS, "pt").item()
+    assert said == f"o tipo de pagamento {text} aumenta a chance"
+
+
+def test_every_feature_of_a_snapshot_has_a_label_in_a_few_portuguese_words() -> None:
+    labels = {feature_label(column) for column in columns() if not re.search("_q[14]$", column)}
+    assert [label for label in sorted(labels) if words.find(label, "pt") is None] == []
