@@ -65,7 +65,7 @@ class Connections:
 
     def as_date(self, value: Any) -> date:
         """A date as the driver gave it."""
-        return date.fromisoformat(value) if self.is_sqlite else value  # type: ignore[no-any-return]
+        return date.fromisoformat(value) if self.is_sqlite else value
 
     def fetch(self, statement: str, values: tuple[Any, ...], prepare: bool = True) -> list[tuple[Any, ...]]:
         """All rows of a statement with `?` for each value; `prepare`: PostgreSQL keeps its plan."""

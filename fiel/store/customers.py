@@ -66,7 +66,7 @@ def many(connections: Connections, program: str, ids: Sequence[str]) -> dict[str
     if not connections.is_sqlite:
         rows = connections.fetch(f"SELECT {_COLUMNS} {_FROM} AND s.customer_id = ANY(?)", (program, program, wanted))
         return {found.scores["customer_id"]: found for found in _customers(rows, is_sqlite=False)}
-    found = {}
+    found: dict[str, CustomerRow] = {}
     for first in range(0, len(wanted), IDS_A_STATEMENT):
         part = wanted[first : first + IDS_A_STATEMENT]
         places = ", ".join("?" * len(part))

@@ -16,6 +16,7 @@ from fiel.errors import StoreError
 from fiel.store.bulk import csv_slices, replace_rows
 from fiel.store.schema import DOCUMENTS, PARTS, SCORE_SETS, SCORES, canonical_json
 from fiel.store.scores import ScoreSet, read_set
+from fiel.store.serving_tables import SORTED_BY
 
 _TYPES: dict[type[Any], Any] = {
     sa.Boolean: pl.Boolean(),
@@ -96,6 +97,8 @@ def publish(connection: Connection, given: Publication, keep_sets: int) -> Score
         rows = [keys | {"part": name, "content": content} for name, content in sorted(given.parts.items())]
         connection.execute(PARTS.insert(), rows)
     _drop(connection, given.program, _dates(connection, given.program)[keep_sets:])
+    if connection.dialect.name == "postgresql":  # what the planner knows has to be true when the set is first read
+        connection.exec_driver_sql("ANALYZE scores, customer_documents, score_sets")
     return ScoreSet(given.program, given.as_of, given.model_version, scores.height, digest, loaded_at=now, changed=True)
 
 
@@ -142,10 +145,17 @@ def _check_ids(what: str, rows: pl.DataFrame) -> None:
 
 
 def _counts(scores: pl.DataFrame) -> list[dict[str, Any]]:
-    """Customers and scored customers by stage, segment and population: the totals of every filtered ranking."""
+    """Customers and scored customers by stage, segment and population: the totals of every ranking.
+
+    `valued` counts those that have a value of each sort.
+    """
     return (
         scores.group_by("stage", "segment", "in_population")
-        .agg(customers=pl.len().cast(pl.Int64), scored=pl.col("prob").is_not_null().sum().cast(pl.Int64))
+        .agg(
+            customers=pl.len().cast(pl.Int64),
+            scored=pl.col("prob").is_not_null().sum().cast(pl.Int64),
+            valued=pl.struct(pl.col(SORTED_BY).is_not_null().sum().cast(pl.Int64)),
+        )
         .sort("stage", "segment", "in_population")
         .to_dicts()
     )

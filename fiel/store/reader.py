@@ -83,7 +83,10 @@ class Reader:
         """The program's newest set; None if nothing was published."""
         wanted = sa.select(SCORE_SETS).where(SCORE_SETS.c.program == program).order_by(SCORE_SETS.c.as_of.desc())
         row = self._connections.read(lambda connection: connection.execute(wanted.limit(1)).one_or_none())
-        return None if row is None else SetRow(**{**row._mapping, "feature_names": tuple(row.feature_names)})
+        if row is None:
+            return None
+        counts = [{name: group[name] for name in group if name != "valued"} for group in row.counts]
+        return SetRow(**{**row._mapping, "feature_names": tuple(row.feature_names), "counts": counts})
 
     def part(self, program: str, name: str) -> Any | None:
         """A part of the newest set; None if it has none of the name."""

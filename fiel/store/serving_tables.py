@@ -5,9 +5,26 @@ A set is one program as of one date. It is replaced as a whole, in one transacti
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from fiel.store.columns import METADATA, JsonText, UtcInstant, bytewise
+
+SORTED_BY = ("prob", "loss_prob", "value_at_stake", "expected_profit")
+"""Columns that a ranking is sorted by, besides the customer's id."""
+
+GROUP = ("program", "as_of", "stage", "segment", "in_population")
+"""What every ranking index begins with: a page is merged from one range for each group that its filters leave.
+
+So four indexes serve every filter. They are partial: a look-up of one customer can only take the primary key.
+"""
+
+
+def only_where(condition: str) -> dict[str, Any]:
+    """Options of an index of only the rows with the condition, on both databases."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
 
 SCORE_SETS = sa.Table(
     "score_sets",
@@ -53,10 +70,11 @@ SCORES = sa.Table(
     sa.Column("value", sa.Float),
     sa.Column("is_cross_fitted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.ForeignKeyConstraint(["program", "as_of"], ["score_sets.program", "score_sets.as_of"]),
-    sa.Index("scores_by_prob", "program", "as_of", "prob", "customer_id"),
-    sa.Index("scores_by_loss_prob", "program", "as_of", "loss_prob", "customer_id"),
-    sa.Index("scores_by_value_at_stake", "program", "as_of", "value_at_stake", "customer_id"),
-    sa.Index("scores_by_expected_profit", "program", "as_of", "expected_profit", "customer_id"),
+    *(
+        sa.Index(f"scores_by_{name}", *GROUP, name, "customer_id", **only_where(f"{name} IS NOT NULL"))
+        for name in SORTED_BY
+    ),
+    sa.Index("scores_by_group", *GROUP, "customer_id", **only_where("stage IS NOT NULL")),
 )
 
 DOCUMENTS = sa.Table(

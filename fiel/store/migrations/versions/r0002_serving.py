@@ -7,6 +7,9 @@ Revision: 0002
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -16,6 +19,7 @@ down_revision = "0001"
 
 CUSTOMER_ID = sa.String(200).with_variant(postgresql.VARCHAR(200, collation="C"), "postgresql")
 SORTS = ("prob", "loss_prob", "value_at_stake", "expected_profit")
+GROUP = ("program", "as_of", "stage", "segment", "in_population")
 
 
 def upgrade() -> None:
@@ -44,12 +48,38 @@ def upgrade() -> None:
     if connection.dialect.name == "postgresql":
         op.execute('ALTER TABLE scores ALTER COLUMN customer_id TYPE VARCHAR(200) COLLATE "C"')
     for name in SORTS:
-        op.create_index(f"scores_by_{name}", "scores", ["program", "as_of", name, "customer_id"])
+        only = sa.text(f"{name} IS NOT NULL")
+        columns = [*GROUP, name, "customer_id"]
+        op.create_index(f"scores_by_{name}", "scores", columns, sqlite_where=only, postgresql_where=only)
+    only = sa.text("stage IS NOT NULL")
+    op.create_index("scores_by_group", "scores", [*GROUP, "customer_id"], sqlite_where=only, postgresql_where=only)
+    _count(connection)
     _documents_and_parts()
     _models_and_keys()
     op.create_index("grants_of_customer", "grants", ["program", "customer_id"])
     op.create_index("hold_outs_of_customer", "hold_outs", ["program", "customer_id"])
     connection.execute(sa.text("UPDATE store_info SET value = '3' WHERE name = 'schema_version'"))
+
+
+def _count(connection: sa.Connection) -> None:
+    """Counts of the sets that are there, as publishing makes them."""
+    rows = connection.execute(
+        sa.text(
+            "SELECT program, as_of, stage, in_population, count(*), count(prob), count(loss_prob) FROM scores "
+            "GROUP BY program, as_of, stage, in_population ORDER BY program, as_of, stage, in_population"
+        )
+    )
+    counts: dict[tuple[Any, Any], list[dict[str, Any]]] = {}
+    for program, as_of, stage, in_population, customers, scored, with_loss in rows:
+        group = {"stage": stage, "segment": None, "in_population": bool(in_population)}
+        valued = {"prob": scored, "loss_prob": with_loss, "value_at_stake": 0, "expected_profit": 0}
+        found = counts.setdefault((program, as_of), [])
+        found.append(group | {"customers": customers, "scored": scored, "valued": valued})
+    for (program, as_of), found in counts.items():
+        connection.execute(
+            sa.text("UPDATE score_sets SET counts = :counts WHERE program = :program AND as_of = :as_of"),
+            {"counts": json.dumps(found), "program": program, "as_of": as_of},
+        )
 
 
 def _documents_and_parts() -> None:
