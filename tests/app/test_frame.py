@@ -9,10 +9,10 @@ from app.headers import CONTENT_SECURITY_POLICY
 from tests.app.tiny import tiny
 
 
-def test_importing_the_service_loads_neither_prefect_nor_mlflow_nor_the_lake() -> None:
+def test_importing_the_service_loads_neither_prefect_nor_mlflow() -> None:
     code = (
         "import sys; import app.main; app.main.load_rooms();"
-        "print([name for name in ('prefect', 'mlflow', 'deltalake', 'altair', 'optuna') if name in sys.modules])"
+        "print([name for name in ('prefect', 'mlflow', 'altair', 'optuna') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
