@@ -39,9 +39,11 @@ def figure(chart: CustomerChart | None) -> dict[str, Any] | None:
         for title, is_numeric in zip(chart.table.columns, chart.table.numeric, strict=True)
     ]
     table = {"columns": columns, "rows": chart.table.rows, "note": "", "exact": {}}
+    # Vega names the drawing by the specification's own description, and takes other names away.
+    spec = {**chart.spec, "description": f"{chart.title}. {chart.description}"}
     return {
         "name": chart.name, "title": chart.title, "subtitle": chart.subtitle, "description": chart.description,
-        "spec": chart.spec, "table": table, "is_wide": False, "is_half": False,
+        "spec": spec, "table": table, "is_wide": False, "is_half": False,
     }  # fmt: skip
 
 

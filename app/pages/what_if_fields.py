@@ -182,7 +182,8 @@ def _step(width: float, *, is_whole: bool) -> float:
 
 
 def _rounded(number: float) -> float:
-    return float(f"{number:.12g}")
+    found = float(f"{number:.12g}")
+    return int(found) if found.is_integer() else found
 
 
 def _plain(number: float) -> str:

@@ -1,4 +1,4 @@
-"""The ranking in a real browser: the order and figures of the store, filters, search, pages, with and without script."""
+"""The ranking in a real browser: the order and figures of the store, filters, search, pages, script or not."""
 
 from __future__ import annotations
 
