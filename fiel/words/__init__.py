@@ -5,8 +5,10 @@ language. Messages with values are templates with named placeholders (`{n} activ
 recognised by its template, and the values in it are said as the language writes them (`1,204` as `1.204`).
 """
 
-from fiel.words.catalogue import LANGUAGES, Language, filled, find, translate, translate_all, translate_series
-from fiel.words.figures import date_in_words, localised, money, number, percent
+from fiel.words.amounts import money
+from fiel.words.catalogue import LANGUAGES, Language, filled, find, translate, translate_all
+from fiel.words.columns import translate_series
+from fiel.words.figures import date_in_words, localised, number, percent
 
 __all__ = [
     "LANGUAGES",

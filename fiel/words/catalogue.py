@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import resources
+from functools import lru_cache
 from typing import Literal, get_args
-
-import polars as pl
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
 
 from fiel.errors import FielError
 from fiel.words import figures
+from fiel.words.templates import PLACEHOLDER, Template, messages
 
 Language = Literal["en", "pt"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-
-_PLACEHOLDER = re.compile(r"\{([a-z]+)([0-9_][a-z0-9_]*)?\}")
-
-_KINDS = {
-    "n": figures.NUMBER,
-    "p": figures.PERCENT,
-    "m": rf"(?:{figures.CURRENCY}|{figures.NUMBER} [a-z]+)",
-    "d": rf"(?:{figures.DAY}|\d{{1,2}} [A-Z][a-z]+ \d{{4}})",
-    "q": figures.QUARTER,
-    "month": r"[A-Z][a-z]+ \d{4}",
-    "x": r"\S+",
-    "unit": r"\S+",
-    "when": r"(?:in the last (?:\d+ days|quarter|\d+ quarters)|since joining)",
-    "days": r"(?:last (?:\d+ days|quarter|\d+ quarters)|days since joining)",
-    "ago": r"\d+ days ago",
-    "ahead": r"the next \d+ days",
-    "earned": r"(?:earned|bought for)",
-    "spent": r"(?:spent|cancelled or returned)",
-}
-"""Placeholders for a number, a percentage, an amount with its unit, a day, a quarter, a month: `{n}`, `{n2}`. `{x}` is
-one word that stays as it is: a stage, a column, a version. The others are the marks of the phrases of reasons."""
-
-_ANY = r".+?"
-"""The other placeholders: `{t}` is a text that has a translation of its own, `{l}` a list of such, `{reason}` what a
-reason begins with; `{name}` and others stay as they are. In phrases `{when}` and its like are texts, `{v}` a value
-and `{unit}` a unit, which stay where the catalogue does not know them."""
 
 _TEXTS = frozenset({"t", "when", "days", "ago", "ahead", "earned", "spent"})
 _VALUES = frozenset({"v", "unit"})
@@ -65,55 +34,8 @@ _TAIL = re.compile(r"\d+ days|so far|kept|left out")
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z0-9“(\u2212])")
 
 
-@dataclass(frozen=True)
-class _Template:
-    """One message with placeholders: how it is recognised, and how it is said."""
-
-    pattern: re.Pattern[str]
-    literal: str
-    said: str
-    weight: int
-
-
-class _Catalogue:
-    """The messages of one language: by context exact texts, and templates, the most telling first."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.exact: dict[str, dict[str, str]] = {}
-        self.templates: dict[str, list[_Template]] = {}
-        for message in catalog:
-            msgid, said, context = message.id, message.string, message.context or ""
-            if not msgid or not said or not isinstance(msgid, str) or not isinstance(said, str):
-                continue
-            # A text with placeholders is also looked up as it stands: templates are filled by who knows the values.
-            self.exact.setdefault(context, {})[msgid] = said
-            if _PLACEHOLDER.search(msgid):
-                self.templates.setdefault(context, []).append(_template(msgid, said))
-        for found in self.templates.values():
-            found.sort(key=lambda template: -template.weight)
-
-
-def _template(msgid: str, said: str) -> _Template:
-    shape, literals, start, seen = "", [], 0, set()
-    for match in _PLACEHOLDER.finditer(msgid):
-        literals.append(msgid[start : match.start()])
-        name = match[1] + (match[2] or "")
-        part = f"(?P={name})" if name in seen else f"(?P<{name}>{_KINDS.get(match[1], _ANY)})"
-        shape += re.escape(literals[-1]) + part
-        seen.add(name)
-        start = match.end()
-    literals.append(msgid[start:])
-    pattern = re.compile(shape + re.escape(literals[-1]), re.DOTALL)
-    return _Template(pattern, max(literals, key=len), said, sum(map(len, literals)))
-
-
-@cache
-def _catalogue(language: str) -> _Catalogue:
-    with (resources.files("fiel.words") / f"{language}.po").open("rb") as file:
-        return _Catalogue(read_po(file, locale=language))
-
-
-def _checked(language: str) -> str:
+def checked(language: str) -> str:
+    """`language`; FielError for one that is not of `LANGUAGES`."""
     if language not in LANGUAGES:
         raise FielError(f"There is no language {language!r}: choose one of {', '.join(LANGUAGES)}.")
     return language
@@ -134,7 +56,7 @@ def translate(text: str, language: str, context: str = "") -> str:
 
 def find(text: str, language: str, context: str = "") -> str | None:
     """As `translate`, None where there is no translation: figures and dates always have one."""
-    return text if _checked(language) == "en" else _found(text, language, context)
+    return text if checked(language) == "en" else _found(text, language, context)
 
 
 def filled(msgid: str, language: str, context: str = "", **values: str) -> str:
@@ -144,9 +66,9 @@ def filled(msgid: str, language: str, context: str = "", **values: str) -> str:
     '1.204 clientes'
     """
     said = msgid
-    if _checked(language) != "en":
+    if checked(language) != "en":
         said = _exact(msgid, language, context) or msgid
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1] + (match[2] or ""), match[0]), said)
+    return PLACEHOLDER.sub(lambda match: values.get(match[1] + (match[2] or ""), match[0]), said)
 
 
 def translate_all(texts: list[str], language: str, context: str = "") -> list[str]:
@@ -155,7 +77,7 @@ def translate_all(texts: list[str], language: str, context: str = "") -> list[st
 
 
 def _exact(text: str, language: str, context: str) -> str | None:
-    exact = _catalogue(language).exact
+    exact = messages(language).exact
     found = exact.get(context, {}).get(text)
     return exact.get("", {}).get(text) if found is None and context else found
 
@@ -203,7 +125,7 @@ def _figures_in(text: str, language: str) -> str:
 
 
 def _by_template(text: str, language: str, context: str) -> str | None:
-    templates = _catalogue(language).templates
+    templates = messages(language).templates
     for name in dict.fromkeys((context, "")):
         for template in templates.get(name, ()):
             if template.literal not in text:
@@ -215,7 +137,7 @@ def _by_template(text: str, language: str, context: str) -> str | None:
     return None
 
 
-def _completed(template: _Template, match: re.Match[str], language: str, context: str) -> str | None:
+def _completed(template: Template, match: re.Match[str], language: str, context: str) -> str | None:
     """The template's translation with the values of `match`; None where one of them has no translation."""
     values = {}
     for name, value in match.groupdict().items():
@@ -227,7 +149,7 @@ def _completed(template: _Template, match: re.Match[str], language: str, context
     symbol = figures.SYMBOLS.get(values.get("unit", ""))
     if symbol:  # money: the symbol stands before the amount
         said = said.replace("{v} {unit}", f"{symbol} {{v}}")
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1] + (found[2] or ""), found[0]), said)
+    return PLACEHOLDER.sub(lambda found: values.get(found[1] + (found[2] or ""), found[0]), said)
 
 
 def _value(kind: str, value: str, language: str, context: str) -> str | None:
@@ -291,57 +213,3 @@ def _by_sentence(text: str, language: str, context: str) -> str | None:
         return None
     said = [_found(part, language, context) for part in parts]
     return None if any(part is None for part in said) else " ".join(part or "" for part in said)
-
-
-_MARKS = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
-
-
-def translate_series(texts: pl.Series, language: str, context: str = "") -> pl.Series:
-    """Each text of a long column in `language`, in its order; null stays null.
-
-    Texts that differ in their numbers only are recognised once: the numbers are taken out, and put back as the
-    language writes them.
-    """
-    if _checked(language) == "en" or texts.is_empty():
-        return texts
-    unique = texts.drop_nulls().unique(maintain_order=True)
-    shapes = unique.str.replace_all(_MARKS.pattern, "#")
-    frame = pl.DataFrame({"text": unique, "shape": shapes})
-    said = [_of_shape(part["text"], language, context) for part in frame.partition_by("shape", maintain_order=True)]
-    known = pl.concat(said) if said else pl.DataFrame(schema={"text": pl.String, "said": pl.String})
-    joined = texts.to_frame("text").join(known, on="text", how="left", maintain_order="left")
-    return joined["said"].alias(texts.name)
-
-
-def _of_shape(texts: pl.Series, language: str, context: str) -> pl.DataFrame:
-    """The columns text and said of `texts`, which differ in their numbers only."""
-    first: str = texts[0]
-    parts = _shape_said(first, language, context) if texts.len() > 1 else None
-    if parts is None:
-        return pl.DataFrame({"text": texts, "said": translate_all(texts.to_list(), language, context)},
-                            schema={"text": pl.String, "said": pl.String})  # fmt: skip
-    numbers = pl.col("text").str.extract_all(_MARKS.pattern)
-    pieces = [
-        pl.lit(part)
-        if isinstance(part, str)
-        else numbers.list.get(part).str.replace_all(",", "\x00", literal=True).str.replace_all(".", ",", literal=True)
-        .str.replace_all("\x00", ".", literal=True)
-        for part in parts
-    ]  # fmt: skip
-    return texts.to_frame("text").with_columns(said=pl.concat_str(pieces))
-
-
-def _shape_said(text: str, language: str, context: str) -> list[str | int] | None:
-    """The translation of `text` as literals and positions of its numbers; None where that cannot be told."""
-    marks = _MARKS.findall(text)
-    stand_ins = [str(7_000_001 + 11 * place) for place in range(len(marks))]
-    given = iter(stand_ins)
-    said = find(_MARKS.sub(lambda _: next(given), text), language, context)
-    if said is None or any(said.count(mark) != 1 for mark in stand_ins):
-        return None
-    pieces = re.split(f"({'|'.join(stand_ins)})", said) if stand_ins else [said]
-    parts = [stand_ins.index(piece) if piece in stand_ins else piece for piece in pieces]
-    # A number may belong to the message (`of 5`): then the stand-ins were understood otherwise.
-    shown = [figures.localised(mark, language) or mark for mark in marks]
-    again = "".join(part if isinstance(part, str) else shown[part] for part in parts)
-    return parts if again == find(text, language, context) else None

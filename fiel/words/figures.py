@@ -90,23 +90,6 @@ def percent(share: float | None, language: str, digits: int = 1) -> str:
     return _said(f"{per_cent:.{0 if is_whole else digits}f} %".replace("-", MINUS), language)
 
 
-def money(amount: float | None, unit: str, language: str, digits: int = 0) -> str:
-    """An amount in whole units of value: `R$ 1.204`, or `1.204 pontos` where the unit is no currency.
-
-    >>> money(1204, "BRL", "en"), money(-5, "BRL", "pt"), money(1204, "points", "pt"), money(5.9, "GBP", "pt", 2)
-    ('R$ 1,204', '−R$ 5', '1.204 pontos', '£ 5,90')
-    """
-    from fiel.words.catalogue import translate  # the catalogue needs the figures of this module
-
-    if amount is None or not math.isfinite(amount):
-        return MISSING
-    shown = _said(f"{abs(amount):,.{digits}f}", language)
-    sign = MINUS if amount < 0 and float(f"{abs(amount):.{digits}f}") else ""
-    if unit.isupper() and len(unit) == 3:
-        return f"{sign}{SYMBOLS.get(unit, unit)} {shown}"
-    return f"{sign}{shown} {translate(unit, language)}"
-
-
 def date_in_words(when: date, language: str) -> str:
     """A date in prose.
 

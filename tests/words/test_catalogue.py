@@ -127,6 +127,7 @@ def test_numbers_of_both_languages_say_the_same(value: float) -> None:
             st.builds("having earned {:,} points since joining lowers it".format, st.integers(0, 10**7)),
             st.builds("a net {:,.2f} GBP of purchases in the last 365 days raises it".format, st.floats(0, 1e6)),
             st.builds("{} days with live events among the last 28 raise it".format, st.integers(2, 28)),
+            st.builds("a {}-day gap before the last active day lowers it".format, st.integers(1, 3)),
             st.builds("num_var{} being {} raises it".format, st.integers(1, 40), st.integers(0, 9)),
             st.just("quokkas by night 3"),
         ),
