@@ -46,6 +46,9 @@ bench: install ## Run every benchmark and print its ratios (about half an hour)
 docs: install ## Generate the data dictionary
 	$(BIN)/python -m fiel.reports.dictionary
 
+serve: install ## Open the pages and the API over the demo's results, or FIEL_LAKE's, on port 8000 (stop with Ctrl-C)
+	@$(BIN)/python -m deployments.serve_app
+
 serve-prefect: install ## Start Prefect's server and a worker and deploy prefect.yaml (stop with Ctrl-C)
 	@$(BIN)/python -m deployments.serve
 
@@ -59,4 +62,4 @@ lock: ## Resolve the dependencies anew into requirements.lock (needs uv)
 clean: ## Remove what the demo made (lake, store, models, exports), nothing else
 	rm -rf demo
 
-.PHONY: help install demo test check-fast bench docs serve-prefect serve-mlflow lock clean
+.PHONY: help install demo test check-fast bench docs serve serve-prefect serve-mlflow lock clean

@@ -49,15 +49,15 @@ def check_store(settings: ServeSettings) -> list[str]:
     reader = Reader(settings.fiel.store_url)
     try:
         reader.check()
-        programs = reader.programs()
+        promoted = reader.programs()
+        sets = {name: reader.newest_set(name) for name in promoted}
         keys = reader.keys()
     finally:
         reader.close()
+    programs = [name for name, found in sets.items() if found is not None and found.published_at is not None]
     if not programs:
-        raise StoreError(
-            "no program is published in the store yet: run `fiel run loyalty --program NAME`, or `fiel run publish "
-            "--program NAME` where the scores are there already"
-        )
+        missing = f"`fiel run publish --program {promoted[0]}`" if promoted else "`fiel run loyalty --program NAME`"
+        raise StoreError(f"no program is published in the store yet: run {missing} first")
     if not settings.is_loopback and not any(is_valid(row) for row in keys):
         raise SettingsError(
             f"{settings.host} can be reached from other machines and there is no valid API key: make one with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import cached_property
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -84,7 +85,7 @@ class ServeSettings(BaseSettings):
     served_rows: int = Field(50_000, ge=1, description="Customers in one file of the log of answers.")
     served_seconds: float = Field(60, gt=0, description="Longest time until a file of the log is finished.")
 
-    @property
+    @cached_property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         if self.host == "localhost":

@@ -130,9 +130,14 @@ def test_a_taken_port_is_told_in_one_line(served_store) -> None:
     assert "--port" in said
 
 
-def test_an_empty_store_is_told_with_what_to_run(tmp_path) -> None:
+def test_an_empty_store_is_told_with_what_to_run(tmp_path, served_store) -> None:
     world = worlds.unpublished(tmp_path)
-    with pytest.raises(StoreError, match="fiel run publish"):
+    with pytest.raises(StoreError, match="fiel run loyalty"):
+        check_store(world.serve())
+    store = Store(world.address)
+    worlds.promote(store, "retail", served_store.models["retail"])
+    store.close()
+    with pytest.raises(StoreError, match="fiel run publish --program retail"):
         check_store(world.serve())
 
 
