@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from app import metrics
 from app.dependencies import ServiceDep
@@ -53,7 +53,12 @@ async def ready(service: ServiceDep, caller: MaybeCaller) -> Response:
     return _json(found, 200 if state.is_ready else 503, None if state.is_ready else {"Retry-After": "2"})
 
 
-@router.get("/metrics", summary="Metrics", response_description="Metrics in Prometheus' text format.")
+@router.get(
+    "/metrics",
+    summary="Metrics",
+    response_class=PlainTextResponse,
+    response_description="Metrics in Prometheus' text format.",
+)
 async def prometheus(service: ServiceDep, access: Access) -> Response:
     """Counters, histograms and states of all workers. Needs a key for every program (`*`)."""
     if not access.may_all:
