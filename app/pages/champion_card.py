@@ -14,6 +14,7 @@ from app.pages import words
 from app.pages.parts import Parts
 from app.pages.words import N_, Language
 from app.service import Service
+from fiel.program import Program
 from fiel.reports import format as fmt
 from fiel.store.promotions import PromotionRow
 
@@ -80,19 +81,21 @@ class Card:
     history: list[Promotion]
 
 
-def champion_cards(service: Service, parts: Parts, language: Language) -> list[Card]:
+def champion_cards(service: Service, program: Program, parts: Parts, language: Language) -> list[Card]:
     """A card for each target that has a champion, the main target first."""
     return [
-        _card(found, service.reader.promotions(found["ledger_name"]), language, place == 0)
+        _card(found, service.reader.promotions(found["ledger_name"]), program, language, place == 0)
         for place, found in enumerate(parts.champion.get("targets", ()))
     ]
 
 
-def _card(found: Mapping[str, Any], rows: Sequence[PromotionRow], language: Language, is_main: bool) -> Card:
+def _card(
+    found: Mapping[str, Any], rows: Sequence[PromotionRow], program: Program, language: Language, is_main: bool
+) -> Card:
     history = [_promotion(row, language) for row in rows]
     newest = history[-1] if history else _published(found, language)
     judged_version = found.get("judged_version")
-    roles = _roles(judged_version, newest, language)
+    roles = _roles(judged_version, newest, program, language)
     kind = found.get("kind") if newest.to_version == found.get("version") else None
     return Card(
         target=str(found["target"]).replace("_", " "),
@@ -126,17 +129,20 @@ def _card(found: Mapping[str, Any], rows: Sequence[PromotionRow], language: Lang
     )
 
 
-def _roles(judged: str | None, newest: Promotion, language: Language) -> dict[str, str]:
+def _roles(judged: str | None, newest: Promotion, program: Program, language: Language) -> dict[str, str]:
     """Names of the judged model and of the champion it was compared with: a challenger may be champion by now."""
+    rule = words.translate("stage rule" if program.has_stages else "base rate", language)
     if judged is None:
-        return {}
+        return {"stage rule": rule}
     is_champion = judged == newest.to_version
     return {
+        "stage rule": rule,
         "challenger": words.translate(NOW_CHAMPION if is_champion else CHALLENGER, language, version=judged),
         "champion": words.translate(BEFORE if is_champion else CHAMPION, language, version=newest.to_version),
     }
 
 
+EACH = N_("for each customer")
 NOW_CHAMPION = N_("version %(version)s, this champion")
 CHALLENGER = N_("version %(version)s, the challenger")
 CHAMPION = N_("version %(version)s, the champion")
@@ -187,7 +193,10 @@ def _metrics(
     """Measures as a table: a row for each model (or baseline), a column for each measure, intervals in brackets."""
     if not rows:
         return None
-    measures = {row["metric"]: words.said(row["label"], language) for row in rows}
+    each = f", {words.translate(EACH, language)}" if is_difference else ""
+    measures = {
+        row["metric"]: words.said(row["label"], language) + (each if row["metric"] == "profit" else "") for row in rows
+    }
     names = list(dict.fromkeys(row[key] for row in rows))
     cells = {(row[key], row["metric"]): _measure(row, language, is_difference) for row in rows}
     heading = words.translate("against" if is_difference else "model", language)
@@ -204,7 +213,9 @@ def _metrics(
 
 def _measure(row: Mapping[str, Any], language: Language, is_difference: bool) -> str:
     value, low, high = row.get("value"), row.get("low"), row.get("high")
-    of = ("signed_" if is_difference else "") + ("whole" if row["metric"] == "profit" else "measure")
+    of = ("signed_" if is_difference else "") + "measure"
+    if row["metric"] == "profit":  # in all; a difference is that of one customer
+        of = "signed_ratio" if is_difference else "whole"
     number = words.number(value, language, of)
     if low is None or high is None:
         return number

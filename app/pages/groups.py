@@ -13,7 +13,7 @@ TITLES = {
     "stage": N_("Customers by stage"),
     "segment": N_("Customers by segment"),
     "grade": N_("Customers by grade"),
-    "level": N_("Accounts by level of risk"),
+    "level": N_("Accounts by level of loyalty"),
 }
 """Heading of the table, by what the program groups its customers by."""
 

@@ -55,7 +55,7 @@ def program_page(request: Request, program: ProgramDep, service: ServiceDep, cal
         groups=groups_of(parts.overview, language),
         group_titles=GROUPS,
         figures=figures,
-        cards=champion_cards(service, parts, language),
+        cards=champion_cards(service, program, parts, language),
         figure_address=lambda figure: figure_address(program, parts.version, figure),
     )
 

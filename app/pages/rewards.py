@@ -72,7 +72,7 @@ def rewards_page(request: Request, program: ProgramDep, service: ServiceDep, cal
         plan=plan,
         unit=program.value.unit,
         limit=_(LIMITS.get(plan["limit_name"], plan["limit_name"])) if plan else "",
-        counts=_counts(plan["counts"], language) if plan else None,
+        counts=_counts(plan["counts"], program.value.unit, language) if plan else None,
         winners=_winners(plan["winners"], program, language) if plan else None,
         detectable=[_detectable(item, language) for item in plan.get("detectable") or ()] if plan else [],
         cycles=_cycles(cycles, program, language),
@@ -85,11 +85,11 @@ def rewards_page(request: Request, program: ProgramDep, service: ServiceDep, cal
     )
 
 
-def _counts(rows: Sequence[Mapping[str, Any]], language: Language) -> dict[str, Any]:
+def _counts(rows: Sequence[Mapping[str, Any]], unit: str, language: Language) -> dict[str, Any]:
     """Customers by decision and reason."""
     return {
         "columns": _columns(
-            language, ("decision", "text"), ("reason", "prose"), ("customers", "number"), ("points", "number")
+            language, ("decision", "text"), ("reason", "prose"), ("customers", "number"), (unit, "number")
         ),
         "rows": [
             [
@@ -111,7 +111,7 @@ def _winners(rows: Sequence[Mapping[str, Any]], program: Program, language: Lang
             "customer_id": row["customer_id"],
             "points": words.number(row["points"], language, "signed_whole"),
             "prob": words.number(row.get("prob"), language, "percent"),
-            "stage": row.get("stage"),
+            "stage": row.get("stage") if program.has_stages else None,
             "value_at_stake": None
             if row.get("value_at_stake") is None
             else words.units(row["value_at_stake"] / program.value.scale, program.value.unit, language),

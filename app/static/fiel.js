@@ -86,6 +86,9 @@
         tooltip: { disableDefaultStyle: true, id: "chart-tip" },
       });
       views.set(frame, result.view);
+      // Vega names its frame "Vega visualization"; a screen reader hears what the page said of the chart.
+      frame.setAttribute("role", "img");
+      frame.setAttribute("aria-label", frame.dataset.label);
       frame.dataset.drawn = "yes";
     } catch (error) {
       frame.textContent = body.dataset.chartFailed;
@@ -116,6 +119,7 @@
     }
     for (const frame of part.querySelectorAll(".chart:not([data-found])")) {
       frame.dataset.found = "yes";
+      frame.dataset.label = frame.getAttribute("aria-label") || "";
       seen.observe(frame);
     }
     if (!document.querySelector(".chart")) { page.dataset.charts = "none"; }
