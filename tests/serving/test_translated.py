@@ -11,11 +11,19 @@ import polars as pl
 import pytest
 import vl_convert
 
+from fiel import words
+from fiel.actions.reasons import REASONS
+from fiel.features.rfm_segments import GRID
+from fiel.models.wording import spoken
+from fiel.program import load_program
+from fiel.reports.charts import DECISION_WORDS, SEGMENT_TITLES
 from fiel.reports.charts.base import Chart, finished
+from fiel.reports.charts.model import BASELINES, METRIC_NAMES
 from fiel.reports.data import ReportData
 from fiel.reports.sections import sections
 from fiel.reports.sections.base import Figure, figure
 from fiel.serving import translated
+from fiel.settings import Settings
 from tests.reports import test_ablation, test_accounts, test_engagement
 from tests.reports.conftest import report, shop  # noqa: F401  (fixtures)
 from tests.reports.test_charts import ABOUT, every_chart
@@ -47,6 +55,32 @@ def test_every_text_of_every_figure_has_a_translation(shown: dict[str, Figure]) 
     assert len(shown) > 90
     missing = {name: texts for name, item in shown.items() if (texts := translated.untranslated(item, "pt"))}
     assert missing == {}
+
+
+_OF_EVERY_PROGRAM = ("compare-auc", "compare-log-loss", "gains", "reliability", "slices", "cohorts", "importances",
+                     "profit_curve", "plan-buckets", "plan-reasons", "budget", "realised_lift")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["santander", "telecom", "pension"])
+def test_the_words_of_other_programs_have_translations_too(shown: dict[str, Figure], name: str) -> None:
+    program = load_program(name, Settings())
+    asked = {key: item for key, item in shown.items() if key.split(": ")[-1] in _OF_EVERY_PROGRAM}
+    assert len(asked) > len(_OF_EVERY_PROGRAM)
+    missing = {key: translated.untranslated(spoken(item, program), "pt") for key, item in asked.items()}
+    assert {key: texts for key, texts in missing.items() if texts} == {}
+
+
+@pytest.mark.parametrize("name", ["teomewhy", "pension"])
+def test_every_reason_of_a_plan_has_its_words(name: str) -> None:
+    texts = [*REASONS.values(), *(code.replace("_", " ") for code in REASONS)]
+    said = spoken(texts, load_program(name, Settings()))
+    assert [text for text in said if words.find(text, "pt") is None] == []
+
+
+def test_names_of_segments_measures_and_decisions_have_their_words() -> None:
+    texts = [*SEGMENT_TITLES.values(), *GRID["what_to_do"], *METRIC_NAMES.values(), *BASELINES.values(),
+             *DECISION_WORDS.values()]  # fmt: skip
+    assert [text for text in texts if words.find(text, "pt") is None] == []
 
 
 def test_english_figures_are_untouched(shown: dict[str, Figure]) -> None:
