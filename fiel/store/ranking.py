@@ -228,8 +228,7 @@ def _groups(shown: ShownSet, query: RankingQuery, phase: Phase) -> list[Group]:
     groups = [group for group in shown.groups if group.passes(query.stage, query.segment, query.is_scored)]
     if query.sort == "customer_id":
         return groups
-    valued = {id(group): group.valued[query.sort] for group in groups}
-    return [g for g in groups if (valued[id(g)] > 0 if phase == "value" else valued[id(g)] < g.customers)]
+    return [group for group in groups if group.may_hold(query.sort, phase)]
 
 
 def _total(connections: Connections, shown: ShownSet, query: RankingQuery, found: int | None) -> int | None:

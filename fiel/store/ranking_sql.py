@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
@@ -33,13 +33,18 @@ class Group:
     in_population: bool
     customers: int
     scored: int
-    valued: dict[str, int]
+    valued: dict[str, int] = field(default_factory=dict)
     is_everything: bool = False
 
     @classmethod
     def everything(cls, customers: int) -> Group:
         """All customers of the set, in the order of the primary key."""
-        return cls(None, None, True, customers, 0, {}, is_everything=True)
+        return cls(None, None, True, customers, 0, is_everything=True)
+
+    def may_hold(self, sort: str, phase: Phase) -> bool:
+        """Whether some of the group may have a value of the sort, or may lack it."""
+        valued = self.valued.get(sort)
+        return valued is None or (valued > 0 if phase == "value" else valued < self.customers)
 
     def passes(self, stage: str | None, segment: str | None, is_scored: bool | None) -> bool:
         """Whether some of the group may pass the filters."""

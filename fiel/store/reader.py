@@ -153,6 +153,17 @@ class Reader:
         )
         return self._dicts(wanted.order_by(table.as_of.desc()), customer_id)
 
+    def in_ledger(self, program: str, customer_id: str) -> tuple[bool, bool]:
+        """Whether `grants_of` and `held_out_of` hold anything of the customer: one quick look for both."""
+        if _customers.is_no_id(customer_id):
+            return False, False
+        mine = "WHERE program = ? AND customer_id = ?"
+        (found,) = self._connections.fetch(
+            f"SELECT EXISTS(SELECT 1 FROM grants {mine}), EXISTS(SELECT 1 FROM hold_outs {mine})",  # noqa: S608 - no input
+            (program, customer_id, program, customer_id),
+        )
+        return bool(found[0]), bool(found[1])
+
     def cycles(self, program: str) -> list[CycleRow]:
         """All applied cycles of the program, oldest first."""
         return self._connections.read(lambda connection: _ledger.cycles(connection, program))

@@ -52,7 +52,7 @@ def upgrade() -> None:
         columns = [*GROUP, name, "customer_id"]
         op.create_index(f"scores_by_{name}", "scores", columns, sqlite_where=only, postgresql_where=only)
     only = sa.text("stage IS NOT NULL")
-    op.create_index("scores_by_group", "scores", [*GROUP, "customer_id"], sqlite_where=only, postgresql_where=only)
+    op.create_index("scores_by_group", "scores", [*GROUP, "customer_id"], postgresql_where=only)
     _count(connection)
     _documents_and_parts()
     _models_and_keys()
