@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 
 from fastapi import FastAPI
@@ -40,8 +39,8 @@ def create_app(settings: ServeSettings | None = None) -> FastAPI:
 
 
 def load_rooms() -> list[ModuleType]:
-    """The packages that have routes."""
-    return [import_module(name) for name in ROOMS if find_spec(name) is not None]
+    """The packages that have routes; imported when an application is made, for they import what this module makes."""
+    return [import_module(name) for name in ROOMS]
 
 
 def framed(settings: ServeSettings) -> FastAPI:

@@ -54,10 +54,10 @@ class ServeSettings(BaseSettings):
     )
 
     poll_seconds: float = Field(
-        2, gt=0, le=60, description="How often promotions and keys are looked up: a change is in force after that time."
+        2, gt=0, le=30, description="How often promotions and keys are looked up: a change is in force after that time."
     )
     key_grace_seconds: float = Field(
-        300, ge=0, description="How long the last known keys stay valid while the store cannot be reached."
+        300, ge=60, description="How long the last known keys stay valid while the store cannot be reached."
     )
     session_hours: float = Field(12, gt=0, le=24 * 30, description="How long a signed-in browser stays signed in.")
     session_secret: SecretStr | None = Field(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from fastapi import APIRouter
 
-MODULES = ("health", "description", "programs", "customers", "score", "what_if", "purchases")
+from app.api import customers, description, health, programs, purchases, score, what_if
 
 router = APIRouter()
-for _name in MODULES:
-    if find_spec(f"app.api.{_name}"):
-        router.include_router(import_module(f"app.api.{_name}").router)
+for _module in (programs, customers, score, what_if, purchases, health, description):
+    router.include_router(_module.router)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -75,3 +76,4 @@ def test_several_workers_count_together(tmp_path) -> None:
     )
     assert 'fiel_requests_total{method="GET",route="/v1/x",status="200"} 2.0' in done.stdout
     assert 'fiel_request_seconds_bucket{le="0.01",route="/v1/x"} 2.0' in done.stdout
+    assert re.search(r"^fiel_served_queue 0\.0$", done.stdout, re.M)  # both are gone, and their queues with them
