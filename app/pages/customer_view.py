@@ -192,7 +192,7 @@ def promotion(scores: Mapping[str, Any], voice: Voice) -> Promotion | None:
 def grants(found: Sequence[Mapping[str, Any]], held_out: Sequence[Mapping[str, Any]], voice: Voice) -> Rows | None:
     """What the customer was granted and where they were held out, the newest first."""
     _ = voice.say
-    kinds = {"grant": _("points granted"), "reversal": _("grant taken back")}
+    kinds = {"grant": _("grant"), "reversal": _("grant taken back")}
     rows_of = [
         (
             str(row["as_of"])[:10],

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -43,7 +44,7 @@ def ranking(request: Request, program: ProgramDep, service: ServiceDep, caller: 
     page, asked, problem = _page(service.reader, asked, program, voice)
     customers, scored = ranking_view.customers_and_scored(newest.counts)
     context = {
-        **_table(page, asked, problem, voice),
+        **_table(page, asked, problem, voice, _base_prob(service.reader, page, program)),
         "set": newest,
         "customers": customers,
         "scored": scored,
@@ -90,7 +91,17 @@ def _page(reader: Reader, asked: Asked, program: Program, voice: Voice) -> tuple
         return reader.ranking(program.name, first.query), first, voice.say("This page is not there; here is the first.")
 
 
-def _table(page: RankingPage, asked: Asked, problem: str, voice: Voice) -> dict[str, Any]:
+def _base_prob(reader: Reader, page: RankingPage, program: Program) -> float | None:
+    """The mean probability of a pension fund's accounts, as each scored account's document holds it."""
+    scored = next((row for row in page.rows if row["prob"] is not None), None)
+    if not program.is_quarterly or scored is None:
+        return None
+    found = reader.customer(program.name, scored["customer_id"])
+    level = orjson.loads(found.document).get("level") if found is not None and found.document else None
+    return level["base_prob"] if level else None
+
+
+def _table(page: RankingPage, asked: Asked, problem: str, voice: Voice, base_prob: float | None) -> dict[str, Any]:
     name, rows = voice.program.name, page.rows
     last = asked.first + len(rows) - 1
     after = replace(asked, cursor=page.next_cursor, first=last + 1)
@@ -99,7 +110,7 @@ def _table(page: RankingPage, asked: Asked, problem: str, voice: Voice) -> dict[
     return {
         "asked": asked,
         "problem": problem,
-        "rows": ranking_view.cells(rows, voice),
+        "rows": ranking_view.cells(rows, voice, base_prob),
         "headings": ranking_view.headings(asked, voice),
         "said": _said(asked, page, last, voice),
         "is_narrowed": any(asked.filters.values()),

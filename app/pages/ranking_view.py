@@ -13,11 +13,11 @@ from app.pages.layout import url
 from app.pages.voice import Voice
 from fiel.program import STAGES, Program
 from fiel.reports import format as fmt
-from fiel.segments.levels import loyalty_level
+from fiel.segments.levels import loyalty_level, relative_level
 from fiel.store.ranking import RankingQuery
 
 Sort = Literal["prob", "value_at_stake", "expected_profit", "loss_prob", "customer_id"]
-Kind = Literal["id", "stage", "text", "percent", "amount", "money", "whole", "day"]
+Kind = Literal["id", "stage", "text", "level", "percent", "amount", "money", "whole", "day"]
 
 SIZES = (25, 50, 100, 200)
 DEFAULT_SIZE = 50
@@ -154,7 +154,10 @@ def columns(voice: Voice) -> list[Column]:
         Column("stage", _("Stage"), "stage") if stages else None,
         Column("segment", _("Segment"), "text") if not (program.is_quarterly or program.economics) else None,
         Column("risk", _("Risk"), "text", None, _("for the operator only")) if program.engagement else None,
-        Column("level", _("Loyalty"), "text", None, _("low, middle or high, for the next quarter"))
+        Column("level", _("Loyalty"), "level", None, _("low, middle or high, for the next quarter"))
+        if program.is_quarterly
+        else None,
+        Column("relative", _("Risk against all accounts"), "level", None, _("calm, usual or raised"))
         if program.is_quarterly
         else None,
         Column("value", *_value_words(voice), None, "") if not program.economics else None,
@@ -190,14 +193,21 @@ def headings(asked: Asked, voice: Voice) -> list[Heading]:
     return found
 
 
-def cells(rows: Sequence[Mapping[str, Any]], voice: Voice) -> list[list[Cell]]:
-    """The rows as cells, in the order of the columns."""
-    shown, program = columns(voice), voice.program
-    if program.is_quarterly:
-        probs = pl.DataFrame({"prob": [row["prob"] for row in rows]}, schema={"prob": pl.Float64})
-        levels = probs.select(loyalty_level(pl.col("prob"), program.quarterly.levels)).to_series().to_list()
-        rows = [{**row, "level": level} for row, level in zip(rows, levels, strict=True)]
+def cells(rows: Sequence[Mapping[str, Any]], voice: Voice, base_prob: float | None = None) -> list[list[Cell]]:
+    """The rows as cells, in the order of the columns; `base_prob` is the mean of a pension fund's accounts."""
+    shown = columns(voice)
+    if voice.program.is_quarterly:
+        rows = _with_levels(rows, voice.program, base_prob)
     return [[_cell(column, row, voice) for column in shown] for row in rows]
+
+
+def _with_levels(rows: Sequence[Mapping[str, Any]], program: Program, base_prob: float | None) -> list[dict[str, Any]]:
+    prob, cuts = pl.col("prob"), program.quarterly.levels
+    nothing = pl.lit(None, pl.String)
+    levels = pl.DataFrame({"prob": [row["prob"] for row in rows]}, schema={"prob": pl.Float64}).select(
+        level=loyalty_level(prob, cuts), relative=relative_level(prob, base_prob, cuts) if base_prob else nothing
+    )
+    return [{**row, **level} for row, level in zip(rows, levels.to_dicts(), strict=True)]
 
 
 def _cell(column: Column, row: Mapping[str, Any], voice: Voice) -> Cell:
@@ -218,6 +228,8 @@ def _cell(column: Column, row: Mapping[str, Any], voice: Voice) -> Cell:
         return Cell("day", str(value)[:10])
     if column.kind == "stage":
         return Cell("stage", str(value))
+    if column.kind == "level":
+        return Cell("level", voice.level(str(value)))
     return Cell("text", voice.code(str(value)))
 
 

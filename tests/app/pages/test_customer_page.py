@@ -169,7 +169,7 @@ def test_grants_come_live_from_the_ledger(visit: Window) -> None:
     window = visit()
     window.open(PAGE + GRANTED)
     row = window.page.locator("#rewards ~ .stack tbody tr").first.locator("td").all_inner_texts()
-    assert row[:4] == ["2025-10-01", "points granted", "fiel-score-1", "+100"]
+    assert row[:4] == ["2025-10-01", "grant", "fiel-score-1", "+100"]
     window.open(PAGE + HELD_OUT)
     assert "belongs to the comparison group of season 2026" in window.page.locator("main").inner_text()
 

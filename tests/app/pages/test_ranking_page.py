@@ -164,7 +164,7 @@ def test_a_row_leads_to_its_customer_whatever_the_id_holds(visit: Window, custom
     ("program", "headings"),
     [
         ("santander", ["Customer", "Unsatisfied", "Expected profit", "Grade"]),
-        ("pension", ["Account", "Closing within 3 months", "Loyalty", "Balance"]),
+        ("pension", ["Account", "Closing within 3 months", "Loyalty", "Risk against all accounts", "Balance"]),
         ("telecom", ["Customer", "Churn", "Segment", "Risk", "Value"]),
     ],
 )
