@@ -78,6 +78,7 @@ def _show_loyalty(program: str, result: Mapping[str, Any]) -> None:
         written = result["messages"]
         OUT.print(f"messages    {written['messages']:,}, nothing sent: {written['manifest']}")
     OUT.print(f"report      {result['report']['report']}")
+    OUT.print(f"published   {result['published']['customers']:,} customers, for the service and its pages")
     OUT.print(f"MLflow run  {result['train']['run']} ({result['train']['uri']})")
 
 

@@ -32,8 +32,7 @@ def loyalty(
         program: Name of the program, a file in deployments/programs.
         as_of: Date (YYYY-MM-DD): everything strictly before it is known. `latest`: the day after the last complete
             day. Empty: the day on which the run is scheduled (`latest` for a source that is a finished file).
-        source: Folder, s3:// address or kaggle:OWNER/DATASET with the source's files. Empty: the program's own
-            source (Kaggle).
+        source: Folder, s3:// address or kaggle:OWNER/DATASET of the source's files. Empty: the program's own.
         apply: Pay the plan where the program's cadence says that a cycle is due. Off: only the plan is made.
     """
     ingested = ingest_source(program, source)
@@ -52,8 +51,6 @@ def loyalty(
     planned = plan_cycle(program, day)
     applied = apply_cycle(program, day) if apply and cycle_is_due(program, day) else {}
     messages = write_messages_in_chain(program, day)
-    reported = write_report(program, day)
-    published = publish_scores(program, day)
     return {
         "as_of": day.isoformat(),
         "ingest": ingested,
@@ -70,8 +67,8 @@ def loyalty(
         "plan": planned,
         "cycle": applied,
         "messages": messages,
-        "report": reported,
-        "published": published,
+        "report": write_report(program, day),
+        "published": publish_scores(program, day),
     }
 
 

@@ -1,4 +1,4 @@
-"""Put what the service shows into the online store: wraps `fiel.serving`.
+"""Put what the service shows into the online store, and collect what it answered: wraps `fiel.serving`.
 
 The flows score, reward and loyalty end with the same task. By hand: `fiel run publish --program teomewhy
 [--as-of 2025-09-01]`.
@@ -12,6 +12,7 @@ from prefect import flow
 
 from tasks.clock import resolve_as_of
 from tasks.publish import publish_scores
+from tasks.served import collect_served
 
 
 @flow(name="publish")
@@ -23,4 +24,5 @@ def publish(program: str = "teomewhy", as_of: str | None = None) -> dict[str, An
         as_of: Date (YYYY-MM-DD); it needs scores. `latest`: the day after the last complete day. Empty: the day on
             which the run is scheduled.
     """
-    return publish_scores(program, resolve_as_of(program, as_of))
+    published = publish_scores(program, resolve_as_of(program, as_of))
+    return published | {"served": collect_served(program)}

@@ -16,6 +16,7 @@ from tasks.features import build_features
 from tasks.publish import publish_scores
 from tasks.score import announce_scores, measure_quality, score_customers
 from tasks.segments import find_disagreements
+from tasks.served import collect_served
 from tasks.skipping import skipped
 
 
@@ -37,5 +38,6 @@ def score(program: str = "teomewhy", as_of: str | None = None, reasons: ReasonsF
     find_disagreements(program, day)
     measure_quality(program)
     publish_scores(program, day)
+    collect_served(program)
     announce_scores(program, day)
     return scored

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import yaml
 
+from fiel.segments.levels import loyalty_level, relative_level
 from fiel.simulate.pension import simulate
 from flows.console import show_leakage, show_summary
 from tasks.context import opened
@@ -144,7 +145,10 @@ def test_the_service_is_shown_accounts_with_their_quarters_and_level(in_fund: Fu
     with shown("pension") as found:
         document = found.document(who)
         assert document["level"]["prob"] == scores["prob"][0]
-        assert (document["level"]["word"], document["level"]["relative"]) == ("high", "raised")
+        told = scores.select(
+            loyalty_level(pl.col("prob")), relative=relative_level(pl.col("prob"), scores["prob"].mean())
+        )
+        assert (document["level"]["word"], document["level"]["relative"]) == told.row(0)
         assert all(day < AS_OF.isoformat() for day, *_ in document["quarters"])
         assert document["probs"][FURTHER] >= document["level"]["prob"]
         assert found.part("rewards")["plan"] is None
