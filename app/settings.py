@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import cached_property
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from fiel.errors import SettingsError
 from fiel.settings import Settings, load_settings
@@ -62,6 +64,7 @@ class ServeSettings(BaseSettings):
     session_hours: float = Field(12, gt=0, le=24 * 30, description="How long a signed-in browser stays signed in.")
     session_secret: SecretStr | None = Field(
         None,
+        min_length=16,
         description="Secret that sessions are made with. Unset: a new one at every start, which ends all sessions. "
         "Set the same one (32 random bytes or more) where several machines serve.",
     )
@@ -104,6 +107,10 @@ def load_serve_settings() -> ServeSettings:
     """The service's settings of this environment; SettingsError names the variable that is wrong."""
     try:
         return ServeSettings()
+    except UnreadableError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        name = field.group(1).upper() if field else "…"
+        raise SettingsError(f"settings of the service are wrong: FIEL_SERVE_{name}: it is no JSON") from error
     except ValidationError as error:
         wrong = "; ".join(
             f"FIEL_SERVE_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()

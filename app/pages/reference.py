@@ -76,7 +76,8 @@ def _type(given: Mapping[str, Any]) -> str:
 
 
 def _examples(found: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    body = next(iter(operation.get("requestBody", {}).get("content", {}).values()), {})
+    bodies: Mapping[str, Any] = operation.get("requestBody", {}).get("content", {})
+    body: Mapping[str, Any] = next(iter(bodies.values()), {})
     if "example" in body:
         yield "", json.dumps(body["example"], indent=1, ensure_ascii=False)
     for name, example in body.get("examples", {}).items():

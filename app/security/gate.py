@@ -59,7 +59,7 @@ class Gate:
         if not settings.hosts and not self.is_open:
             return None
         name = host_name(headers.get(b"host", b"").decode("latin-1"))
-        if is_loopback_name(name) or name in settings.hosts:
+        if is_loopback_name(name) or any(name == known.lower() for known in settings.hosts):
             if self.is_open and any(header in headers for header in _FORWARDED):
                 return Problem(
                     403,

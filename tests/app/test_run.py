@@ -161,18 +161,3 @@ def test_an_address_for_others_needs_a_key_that_is_valid(own_store) -> None:
 def test_a_host_that_is_no_address_is_told() -> None:
     with pytest.raises(SettingsError, match="no such address"), listening(ServeSettings(host="no.such.host.invalid")):
         pass
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "70000"), ("WORKERS", "0"), ("POLL_SECONDS", "x"), ("SERVED_SHARE", "2")]
-)
-def test_a_wrong_setting_is_named(monkeypatch, name, value) -> None:
-    monkeypatch.setenv(f"FIEL_SERVE_{name}", value)
-    with pytest.raises(SettingsError, match=f"FIEL_SERVE_{name}"):
-        load_serve_settings()
-
-
-def test_secrets_are_never_shown(monkeypatch) -> None:
-    monkeypatch.setenv("FIEL_SERVE_SESSION_SECRET", "do-not-show-this")
-    monkeypatch.setenv("FIEL_DATABASE_URL", "postgresql://fiel:do-not-show-this@db/fiel")
-    assert "do-not-show-this" not in repr(load_serve_settings())
