@@ -106,6 +106,22 @@ def score_ids(service: Service, program: Program, customer_ids: Sequence[str]) -
     return _by_id(service, program, live_model(service, program), customer_ids)
 
 
+def read_score(service: Service, program: Program, live: Live | None, customer_id: str) -> Scored:
+    """The answer of `live` for one customer of the store, read where the set was scored by that very model.
+
+    The stored probability has the bits that the model would give again; only where another model had scored the set is
+    the champion asked.
+    """
+    found = _of_row(live, program, customer_id, service.reader.customer(program.name, customer_id))
+    if live is None or found.row is None or found.basis != "recomputed":
+        return found
+    if found.row.scores["model_digest"] == live.model.digest:
+        found.prob, found.basis = found.row.scores["prob"], "published"
+    else:
+        _predict(live.model, [found])
+    return found
+
+
 def score_features(service: Service, program: Program, given: Sequence[Given]) -> list[Scored]:
     """The answers for customers that a caller describes by features, in the given order.
 

@@ -10,13 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.answers import JsonRoute, about, id_of, problems, reply
+from app.api.answers import JsonRoute, about, id_of, plain_program, problems, quickly, reply
 from app.api.reasons import can_be_explained, kept_reasons, published_reasons, reasons_of
 from app.api.schemas import LONGEST_ID, CustomerAnswer, Language
 from app.champions import Live
-from app.dependencies import ProgramDep, ServiceDep
+from app.dependencies import ProgramDep
 from app.problems import Problem
-from app.scoring import Scored, in_store, live_model, log_served, score_mixed, unknown_customer
+from app.scoring import Scored, in_store, live_model, log_served, read_score, unknown_customer
 from app.service import Service
 from fiel.program import Program
 from fiel.store.reader import CustomerRow
@@ -39,6 +39,14 @@ _SHOWN = frozenset(
 """Keys of a customer's document that have a place of their own in the answer; the others are its details."""
 
 
+async def _plain(request: Request) -> Response | None:
+    """One customer without any wish."""
+    customer_id = request.scope["path_params"]["customer_id"]
+    if request.scope["query_string"] or not 0 < len(customer_id) <= LONGEST_ID:
+        return None
+    return await _shown(request, plain_program(request), customer_id, "en", False)
+
+
 @router.get(
     "/v1/{program}/customers/{customer_id:path}",
     response_model=CustomerAnswer,
@@ -46,9 +54,9 @@ _SHOWN = frozenset(
     summary="One customer",
     response_description="Stage, score with reasons, value, segments, features, grants and messages.",
 )
+@quickly(_plain)
 async def customer(
     request: Request,
-    service: ServiceDep,
     program: ProgramDep,
     customer_id: CustomerPath,
     language: Annotated[Language, Query(description="Language of the reasons.")] = "en",
@@ -62,9 +70,17 @@ async def customer(
 ) -> Response:
     """Stage and its history, features, score with reasons, p(alive), value, segments, grants and messages.
 
-    The score is the champion's, now, from the published features, unless `basis` says otherwise; `published` is what
-    the batch scored. Amounts are in the program's smallest unit.
+    The score is the champion's of this moment: read where the champion has scored the published set (`basis` is
+    published or cross_fitted), recomputed from the published features where another model had. `published` is what the
+    batch scored. Amounts are in the program's smallest unit.
     """
+    return await _shown(request, program, customer_id, language, live_reasons)
+
+
+async def _shown(
+    request: Request, program: Program, customer_id: str, language: Language, live_reasons: bool
+) -> Response:
+    service: Service = request.app.state.service
     live = live_model(service, program)
     found = await in_store(service, 1, _found, service, program, live, customer_id)
     reasons = None if live_reasons else _ready_reasons(live, program, found, language)
@@ -99,7 +115,7 @@ class _Found(NamedTuple):
 
 
 def _found(service: Service, program: Program, live: Live | None, customer_id: str) -> _Found:
-    (one,) = score_mixed(service, program, live, [customer_id])
+    one = read_score(service, program, live, customer_id)
     if one.row is None:
         failure = unknown_customer(program)
         raise Problem(
@@ -110,12 +126,13 @@ def _found(service: Service, program: Program, live: Live | None, customer_id: s
             field="customer_id",
             todo=failure.todo,
         )
+    is_granted, is_held_out = service.reader.in_ledger(program.name, customer_id)
     return _Found(
         one=one,
         row=one.row,
         document=orjson.loads(one.row.document) if one.row.document else {},
-        grants=_oldest_first(service.reader.grants_of(program.name, customer_id)),
-        held_out=_oldest_first(service.reader.held_out_of(program.name, customer_id)),
+        grants=_oldest_first(service.reader.grants_of(program.name, customer_id)) if is_granted else [],
+        held_out=_oldest_first(service.reader.held_out_of(program.name, customer_id)) if is_held_out else [],
     )
 
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.answers import JsonRoute, about, id_of, problems, reply, result
+from app.api.answers import (
+    JsonRoute,
+    about,
+    id_of,
+    is_id,
+    plain_program,
+    problems,
+    quickly,
+    reply,
+    result,
+)
 from app.api.reasons import reasons_of
 from app.api.schemas import ScoreAnswer, ScoreItem, ScoreRequest
 from app.champions import Live
@@ -22,6 +33,21 @@ from fiel.program import Program
 router = APIRouter(tags=["scores"], route_class=JsonRoute)
 
 
+async def _plain(request: Request) -> Response | None:
+    """One customer by id and nothing else: what most requests ask."""
+    if request.headers.get("content-type") != "application/json":
+        return None
+    try:
+        content = orjson.loads(await request.body())
+    except orjson.JSONDecodeError:
+        return None
+    match content:
+        case {"customers": [str(customer_id)], **more} if not more and is_id(customer_id):
+            program = plain_program(request)
+            return await _scored(request, program, [customer_id], ScoreRequest.model_construct(customers=[customer_id]))
+    return None
+
+
 @router.post(
     "/v1/{program}/score",
     response_model=ScoreAnswer,
@@ -30,6 +56,7 @@ router = APIRouter(tags=["scores"], route_class=JsonRoute)
     summary="Score customers",
     response_description="One result for each customer, in the order of the request.",
 )
+@quickly(_plain)
 async def score(request: Request, service: ServiceDep, program: ProgramDep, body: ScoreRequest) -> Response:
     """The probability of the program's target for customers by id (features from the store) or by features.
 
@@ -38,6 +65,11 @@ async def score(request: Request, service: ServiceDep, program: ProgramDep, body
     """
     check_batch(service.settings, len(body.customers), "customers")
     asked = [_asked(position, one) for position, one in enumerate(body.customers)]
+    return await _scored(request, program, asked, body)
+
+
+async def _scored(request: Request, program: Program, asked: list[str | Given], body: ScoreRequest) -> Response:
+    service: Service = request.app.state.service
     return await in_store(service, len(asked), _answer, service, program, id_of(request), asked, body)
 
 

@@ -45,14 +45,14 @@ def test_stage_history_features_and_activity_are_those_that_were_published(
     assert (found["value"]["unit"], found["value"]["value_cluster"]) == ("points", "00-20")
 
 
-def test_the_score_is_the_champions_now_beside_what_the_batch_published(
+def test_the_score_is_read_where_the_champion_has_scored_the_published_set(
     client: TestClient, served_store: World
 ) -> None:
     probs = served_store.models["teomewhy"].predict(served_store.snapshot)
     for place in range(10):
         found = ask(client, served_store.customers[place])
         score = found["score"]
-        assert (score["prob"], score["basis"], score["model_version"]) == (probs[place], "recomputed", "3")
+        assert (score["prob"], score["basis"], score["model_version"]) == (probs[place], "published", "3")
         assert found["published"]["prob"] == probs[place]
         is_fiel = found["stage"]["now"] == "fiel"
         assert score["gain_prob"] == (None if is_fiel else probs[place])
@@ -87,6 +87,7 @@ def test_a_new_champion_has_its_own_score_and_reasons(own_store: World, make_cli
     client.app.state.service.champions.poll()  # type: ignore[attr-defined]
     found = ask(client, first)
     assert (found["model_version"], found["published"]["model_version"]) == ("4", "3")
+    assert (before["basis"], found["basis"]) == ("published", "recomputed")
     assert found["score"]["prob"] == newer.predict(own_store.snapshot.head(1))[0] != before["score"]["prob"]
     assert found["score"]["reasons"][0]["feature"] == "active_days_d28"  # asked now: the published ones are of 3
     assert ask(client, first)["score"]["reasons"] == found["score"]["reasons"]
@@ -190,6 +191,18 @@ def test_an_unknown_customer_is_a_problem_that_says_what_to_do(client: TestClien
 def test_an_id_that_is_too_long_is_refused(client: TestClient) -> None:
     answer = client.get("/v1/teomewhy/customers/" + "x" * 201)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "path.customer_id")
+
+
+def test_a_plain_request_is_answered_as_one_with_every_wish_spelled_out(
+    client: TestClient, served_store: World
+) -> None:
+    for customer in (*served_store.customers[:5], served_store.customers[-1], "nobody"):
+        plain = client.get(f"/v1/teomewhy/customers/{customer}", headers={"x-request-id": "the-same-id"})
+        spelled = client.get(
+            f"/v1/teomewhy/customers/{customer}?language=en&live_reasons=false",
+            headers={"x-request-id": "the-same-id"},
+        )
+        assert (plain.status_code, plain.content) == (spelled.status_code, spelled.content)
 
 
 def test_an_unknown_program_is_a_problem(client: TestClient) -> None:

@@ -120,6 +120,24 @@ def test_a_customer_by_id_is_scored_by_the_champion_now(client: TestClient, serv
     )
 
 
+def test_a_plain_request_is_answered_as_one_with_every_wish_spelled_out(
+    client: TestClient, served_store: World
+) -> None:
+    for customer in (*served_store.customers[:5], served_store.customers[-1], "nobody"):
+        bodies = ({"customers": [customer]}, {"customers": [customer], "reasons": False, "language": "en"})
+        answers = [
+            client.post("/v1/teomewhy/score", json=body, headers={"x-request-id": "the-same-id"}) for body in bodies
+        ]
+        assert len({(answer.status_code, answer.content) for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("program", ["nobody", "teomewhy"])
+def test_a_plain_request_is_refused_as_any_other(client: TestClient, program: str) -> None:
+    for customers in ([""], ["x" * 201], ["c\x00"], ["c1"] if program == "nobody" else []):
+        answer = client.post(f"/v1/{program}/score", json={"customers": customers})
+        assert answer.status_code == (404 if program == "nobody" else 422)
+
+
 def test_the_answer_keeps_the_order_and_lists_what_failed(client: TestClient, served_store: World) -> None:
     ids = served_store.customers
     asked = [ids[5], "nobody", {"customer_id": "new", "features": {"stage": "fiel"}}, ids[1], ids[5], {"features": {}}]

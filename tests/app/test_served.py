@@ -199,7 +199,7 @@ def test_what_was_served_is_in_the_lake_and_equal_to_the_batch_to_the_last_bit(
     assert {f"{door} {basis}": count for door, basis, count in doors.rows()} == {
         "score recomputed": sum(prob is not None for prob in chain.probs.values()),
         "score published": sum(prob is None for prob in chain.probs.values()),
-        "customer recomputed": 1,
+        "customer published": 1,
         "score given": 1,
         "what_if given": 1,
     }  # fmt: skip
