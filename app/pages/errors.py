@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from app.pages.layout import is_fragment, render, translator
-from app.pages.words import N_
+from app.pages.words import N_, Language, language_of, translate
 from app.problems import Problem
 
 TODO = {
@@ -32,10 +32,23 @@ TITLES = {
 }
 
 
+SAID = (
+    N_("There is nothing at this address."),
+    N_("No program has this name."),
+    N_("No figure of this program has this name."),
+    N_("The key is not made for this program."),
+    N_("The request carries no API key."),
+    N_("The service failed to answer this request. Nothing was changed."),
+    N_("The online store cannot be reached or used right now."),
+)
+"""What the problems that pages meet say of themselves; others stay English."""
+
+
 def error_page(request: Request, problem: Problem) -> Response:
     """The problem as a page in the reader's language; where htmx asked for a part, as problem details for its script.
 
-    A problem's own words are English, as the API's are; title and advice are in the reader's language.
+    Title and advice are in the reader's language; of the problem's own words, which are English as the API's are, what
+    has a translation.
     """
     request_id = request.scope.get("state", {}).get("request_id")
     if is_fragment(request):
@@ -49,5 +62,13 @@ def error_page(request: Request, problem: Problem) -> Response:
         status=status,
         problem=problem,
         advice=_(TODO[status]) if status in TODO else "",
+        hints=_hints(problem, language_of(request), has_advice=status in TODO),
         request_id=request_id,
     )
+
+
+def _hints(problem: Problem, language: Language, has_advice: bool) -> list[str]:
+    """What the problem itself advises, as far as it can be said in `language`."""
+    given = [error.todo for error in problem.errors] if problem.errors else [None if has_advice else problem.todo]
+    said = {todo: translate(todo, language) for todo in given if todo}
+    return [text for todo, text in said.items() if language == "en" or text != todo]

@@ -181,7 +181,7 @@ def render(
     """`template` as the answer, in the reader's language.
 
     `title` is the page's heading (already translated), `section` one of `SECTIONS`, `as_of` the date whose figures are
-    shown. Pages hold what only some may see: browsers keep no copy that is shown without asking.
+    shown. Browsers keep no copy (`app.headers`): pages hold what only some may see.
     """
     language = words.language_of(request)
     body = (
@@ -203,7 +203,7 @@ def render(
             **context,
         )
     )
-    kept = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Cookie, HX-Request"}
+    kept = {"Vary": "Accept-Language, Cookie, HX-Request"}
     return HTMLResponse(body, status, headers={**kept, "Content-Language": TAGS[language], **(headers or {})})
 
 
