@@ -69,7 +69,7 @@ def publish_what_is_scored(program: str, as_of: date) -> dict[str, Any]:
 
 
 def _put_champions(context: Context) -> dict[str, str]:
-    """Put the champion's file of every target into the store where it is not there yet; kinds of the champions.
+    """Put the champion's file of every target into the store where it is not there whole; kinds of the champions.
 
     Promotions put it there themselves; this is for those of an earlier Fiel, and for a store that was set up anew.
     """
@@ -78,8 +78,9 @@ def _put_champions(context: Context) -> dict[str, str]:
         promoted = registry.reconcile()
         if promoted is None:
             continue
+        registry.announce()
         found = context.store.served_model(promoted.digest)
-        if found is None:
+        if found is None or not found.is_whole:
             version = registry.champion().version  # its digest is the ledger's, or this says what to do
             found = served_model_of(registry, version)
             context.store.put_model(found)

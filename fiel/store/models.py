@@ -26,18 +26,27 @@ class ServedModel:
     facts: dict[str, Any]
     stored_at: datetime
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the bytes are those of the digest."""
+        return hashlib.sha256(self.content).hexdigest() == self.digest
+
 
 def put(connection: Connection, model: ServedModel) -> bool:
-    """Add the model unless it is there; whether it was added. StoreError where its bytes have another digest."""
-    found = hashlib.sha256(model.content).hexdigest()
-    if found != model.digest:
+    """Add the model unless it is there; whether it was added. StoreError where its bytes have another digest.
+
+    A stored file whose bytes were damaged is replaced.
+    """
+    if not model.is_whole:
+        found = hashlib.sha256(model.content).hexdigest()
         raise StoreError(
             f"the file of {model.ledger_name} version {model.version} has digest {found[:12]}, not "
             f"{model.digest[:12]}: it was changed or cut short; nothing was stored"
         )
-    table = SERVED_MODELS.c
-    if connection.execute(sa.select(table.digest).where(table.digest == model.digest)).first() is not None:
+    stored = read(connection, model.digest)
+    if stored is not None and stored.is_whole:
         return False
+    connection.execute(sa.delete(SERVED_MODELS).where(SERVED_MODELS.c.digest == model.digest))
     connection.execute(SERVED_MODELS.insert().values(**vars(model)))
     return True
 

@@ -102,6 +102,21 @@ def test_a_rollback_brings_the_file_of_a_version_that_was_never_published(regist
     assert RowModel.of(served).predict([["fiel", 3, None]])[0] > 0
 
 
+def test_a_damaged_file_in_the_store_is_mended_by_the_same_model(registry: Registry, ledger: Store) -> None:
+    info = registry.log_training(worlds.training())
+    crown(registry, ledger, info)
+    with ledger.database.write("served_models") as connection:
+        connection.execute(sa.update(SERVED_MODELS).values(content=b"damaged"))
+    damaged = ledger.served_model(info.digest)
+    assert damaged is not None
+    assert not damaged.is_whole
+    assert ledger.put_model(served_model_of(registry, info.version))
+    mended = ledger.served_model(info.digest)
+    assert mended is not None
+    assert RowModel.of(mended).digest == info.digest
+    assert not ledger.put_model(served_model_of(registry, info.version)), "what is whole is left alone"
+
+
 def test_a_changed_artifact_never_reaches_the_store(
     registry: Registry, ledger: Store, model_settings: Settings
 ) -> None:
