@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from fiel.errors import EstimatorError
+from fiel.estimators.habits import Parameters
 from fiel.estimators.scaling import TailScaling, table_of
 
 Array = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ _CLIP = 8.0
 """Scaled values beyond this count as this: one wild row shall not throw the weights."""
 
 
-class Components(BaseEstimator):  # type: ignore[misc]
+class Components(Parameters):
     """The first `size` principal components of the scaled columns (Jolliffe 2002); the largest loading is positive.
 
     After `fit`: `scaling_`, `mean_` (columns), `axes_` (size x columns), `error_` (mean squared error of the scaled
@@ -88,7 +88,7 @@ class Components(BaseEstimator):  # type: ignore[misc]
         return model
 
 
-class Autoencoder(BaseEstimator):  # type: ignore[misc]
+class Autoencoder(Parameters):
     """A network that rebuilds its own input through `size` numbers (Hinton and Salakhutdinov 2006).
 
     columns - `hidden` (tanh) - `size` (linear) - `hidden` (tanh) - columns, mean squared error of the scaled columns,

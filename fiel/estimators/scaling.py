@@ -7,14 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 
 from fiel.errors import EstimatorError
+from fiel.estimators.habits import Parameters
 
 Array = npt.NDArray[np.float64]
 
 
-class TailScaling(BaseEstimator):  # type: ignore[misc]
+class TailScaling(Parameters):
     """asinh((x - median) / spread) of each column; a missing number (NaN) becomes 0, the median.
 
     `spread` is the interquartile range, where that is 0 the standard deviation, and 1 for a column that does not vary.

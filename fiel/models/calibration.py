@@ -14,8 +14,6 @@ from statistics import NormalDist
 
 import numpy as np
 import polars as pl
-from scipy.optimize import brentq
-from scipy.stats import t as student_t
 
 from fiel.models.bootstrap import Interval
 from fiel.models.metrics import Array
@@ -213,6 +211,8 @@ def _between(parts: list[str], fitted: list[Fit | None], place: int) -> float:
 
 def _bias_for_mean(raw: Array, mean: float) -> float:
     """The bias that gives probabilities of `raw` the mean `mean`."""
+    from scipy.optimize import brentq  # here, because a service that only loads models does not need it at its start
+
     return float(brentq(lambda bias: float(sigmoid(raw + bias).mean()) - mean, -_FARTHEST_BIAS, _FARTHEST_BIAS))
 
 
@@ -232,6 +232,8 @@ def _interval(
     """Normal interval; Student's t with `degrees` of freedom where a spread from few cohorts is part of it."""
     if fitted is None:
         return None
+    from scipy.stats import t as student_t  # here for the same reason as brentq above
+
     share = (1 + confidence) / 2
     quantile = NormalDist().inv_cdf(share) if degrees is None else float(student_t.ppf(share, degrees))
     estimate, error = float(fitted[0][place]), float(np.sqrt(fitted[1][place, place] + more_variance))

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from fiel.models.profit import threshold, worth
 from fiel.program import Economics
@@ -65,6 +64,8 @@ def auc(labels: Array, probs: Array) -> float:
 
     Needs both classes (the Mann-Whitney statistic over the number of pairs).
     """
+    from scipy.stats import rankdata  # here, because a service that only loads models does not need it at its start
+
     positive = np.asarray(labels) == 1
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     rank_sum = float(rankdata(probs)[positive].sum())
