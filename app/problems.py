@@ -6,6 +6,7 @@ id that the caller did not send in this very request.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from starlette.responses import Response
 from app import metrics
 from app.paths import kind_of
 from fiel import errors
+
+_LOG = logging.getLogger("app.problems")
 
 MEDIA_TYPE = "application/problem+json"
 TYPES = "urn:fiel:problem:"
@@ -133,11 +136,15 @@ def answer(request: Request, problem: Problem) -> Response:
     """The problem as an answer: HTML where a person looks, problem details elsewhere."""
     page: ErrorPage | None = getattr(request.app.state, "error_page", None)
     if page is not None and wants_html(request.scope):
-        response = page(request, problem)
+        try:
+            response = page(request, problem)
+        except Exception as error:  # the page of an error may not make another one: tell it plainly
+            _LOG.error("the page of a problem cannot be made", exc_info=error)
+            return problem.response(request.scope["state"].get("request_id"))
         for name, value in (problem.headers or {}).items():
             response.headers[name] = value
         return response
-    return problem.response(request.scope.get("state", {}).get("request_id"))
+    return problem.response(request.scope["state"].get("request_id"))
 
 
 def wants_html(scope: Mapping[str, Any]) -> bool:

@@ -74,3 +74,10 @@ def test_a_request_in_time_is_not_cut(served_store, make_client) -> None:
     client = make_client(served_store.serve(request_timeout_seconds=30), tiny)
     client.app.state.release.set()
     assert client.get("/v1/waits").json() == {"released": True}
+
+
+def test_an_answer_that_breaks_off_half_way_is_never_taken_for_a_whole_one(tiny_client, caplog) -> None:
+    with pytest.raises(Exception, match="BrokenOff|^$"):
+        tiny_client.get("/v1/broken-off")
+    (record,) = [record for record in caplog.records if record.name == "app.frame"]
+    assert record.fields["error"] == "ValueError"

@@ -95,3 +95,13 @@ def test_people_get_a_page_and_programs_get_problem_details(tiny_client) -> None
     assert tiny_client.get("/nothing").headers["content-type"] == "application/problem+json"
     on_api = tiny_client.get("/v1/nothing", headers={"Accept": "text/html"})
     assert on_api.headers["content-type"] == "application/problem+json"
+
+
+def test_an_error_page_that_fails_does_not_hide_the_problem(tiny_client) -> None:
+    def fail(_request, _problem):
+        raise ValueError("no template")
+
+    tiny_client.app.state.error_page = fail
+    answer = tiny_client.get("/nothing", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:fiel:problem:not-found"
