@@ -280,7 +280,7 @@ class _Exchange:
         }
         _LOG.error("an unexpected error ended a request", extra={"fields": fields})
         if self.is_answered:
-            raise _BrokenOffError from None  # half an answer is out: the server has to close the connection
+            raise BrokenOffError from None  # half an answer is out: the server has to close the connection
         await self._answer(unexpected())
 
     def _route(self) -> str:
@@ -310,7 +310,7 @@ class _Exchange:
         )
 
 
-class _BrokenOffError(Exception):
+class BrokenOffError(Exception):
     """The connection has to be closed in the middle of an answer; what happened is logged already."""
 
 
