@@ -98,10 +98,10 @@ def _card(
     roles = _roles(judged_version, newest, program, language)
     kind = found.get("kind") if newest.to_version == found.get("version") else None
     return Card(
-        target=str(found["target"]).replace("_", " "),
+        target=_target(found, language),
         is_main=is_main,
         version=newest.to_version,
-        kind=words.translate(KINDS.get(kind, kind), language) if kind else "",
+        kind=_kind(kind, program, language),
         promoted_at=newest.at,
         by=newest.by,
         action=newest.action,
@@ -113,7 +113,7 @@ def _card(
         cohorts=[
             (words.translate(COHORTS.get(part, part.replace("_", " ")), language), _days(days))
             for part, days in (found.get("cohorts") or {}).items()
-            if days
+            if days and not program.is_table  # its rows have one date, and say nothing of when
         ],
         metrics=_metrics(found.get("metrics") or (), "model", roles, language),
         differences=_metrics(found.get("differences") or (), "against", roles, language, is_difference=True),
@@ -142,11 +142,25 @@ def _roles(judged: str | None, newest: Promotion, program: Program, language: La
     }
 
 
+WITHIN = N_("within %(horizon)s")
 EACH = N_("for each customer")
 NOW_CHAMPION = N_("version %(version)s, this champion")
 CHALLENGER = N_("version %(version)s, the challenger")
 CHAMPION = N_("version %(version)s, the champion")
 BEFORE = N_("the champion before it")
+
+
+def _target(found: Mapping[str, Any], language: Language) -> str:
+    """What tells the targets of a program apart: how far they look, else their name."""
+    horizon = words.said(found.get("horizon"), language)
+    return words.translate(WITHIN, language, horizon=horizon) if horizon else str(found["target"]).replace("_", " ")
+
+
+def _kind(kind: str | None, program: Program, language: Language) -> str:
+    if not kind:
+        return ""
+    is_rule = kind == "stage_rule" and not program.has_stages
+    return words.translate("base rate" if is_rule else KINDS.get(kind, kind), language)
 
 
 def _outcome(outcome: str, language: Language) -> tuple[str, str]:
