@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.examples import ANSWERS
 from app.api.schemas import ProblemDetails
 from app.paths import is_open
 from app.problems import MEDIA_TYPE
@@ -62,6 +63,9 @@ def schema(app: FastAPI) -> dict[str, Any]:
             for method in _METHODS:
                 if method in operations:
                     _complete(path, operations[method])
+                    example = ANSWERS.get(f"{method} {path}")
+                    if example is not None:
+                        operations[method]["responses"]["200"]["content"]["application/json"]["example"] = example
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         app.openapi_schema = found
