@@ -101,6 +101,18 @@ def test_every_setting_comes_from_the_variable_that_its_description_names(monkey
     assert (value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)) == wanted
 
 
+@pytest.mark.parametrize("wrong", ["fiel.example", "ftp://fiel.example", "https://user:word@fiel.example", "https://"])
+def test_an_address_of_the_service_that_others_cannot_use_is_refused(monkeypatch, wrong) -> None:
+    monkeypatch.setenv("FIEL_PUBLIC_URL", wrong)
+    with pytest.raises(SettingsError, match="FIEL_PUBLIC_URL"):
+        load_settings()
+
+
+def test_the_address_of_the_service_has_no_slash_at_the_end(monkeypatch) -> None:
+    monkeypatch.setenv("FIEL_PUBLIC_URL", "https://fiel.example/club/")
+    assert load_settings().public_address == "https://fiel.example/club"
+
+
 def test_importing_the_settings_reads_no_environment_and_makes_no_folder(tmp_path) -> None:
     environment = os.environ | {"FIEL_LAKE": str(tmp_path / "lake"), "PYTHONPATH": str(HOME)}
     code = "import fiel.settings as s; s.load_settings().store_url; print(s.load_settings().lake)"
