@@ -17,6 +17,7 @@ import polars as pl
 from fiel.program import Program
 from fiel.reports.cards import ModelCard
 from fiel.reports.charts.model import METRIC_NAMES
+from fiel.reports.labels import feature_label
 from fiel.serving.figures import CHAMPION
 from fiel.serving.texts import both
 from fiel.store import PromotionRow
@@ -71,11 +72,21 @@ def _target(
         "metrics": _measures(card.comparison, "model"),
         "differences": _measures(card.differences, "against"),
         "gates": [
-            {"gate": both(row["gate"].replace("_", " ")), "outcome": row["outcome"], "detail": both(row["detail"])}
+            {"gate": both(_gate_words(row["gate"])), "outcome": row["outcome"], "detail": both(row["detail"])}
             for row in card.gates.iter_rows(named=True)
         ],
         "calibration": _rows(card.reliability),
     }  # fmt: skip
+
+
+def _gate_words(name: str) -> str:
+    """A gate's name; the input that a PSI is of has its label.
+
+    >>> _gate_words("PSI of live_days_d28"), _gate_words("PSI of scores"), _gate_words("slice first week")
+    ('PSI of days with live events, 28 days', 'PSI of scores', 'slice first week')
+    """
+    feature = name.removeprefix("PSI of ")
+    return name.replace("_", " ") if feature in (name, "scores") else f"PSI of {feature_label(feature)}"
 
 
 def _measures(frame: pl.DataFrame, key: str) -> list[dict[str, Any]]:
