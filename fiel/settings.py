@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     serve_spool: str | None = Field(
         None,
         description="FIEL_SERVE_SPOOL: folder in which the service keeps its answers until a flow collects them; "
-        "default a folder by the lake.",
+        "default a folder by the lake; with a lake on S3 the folder `served` in FIEL_HOME.",
     )
     published_sets: int = Field(
         3, ge=1, description="FIEL_PUBLISHED_SETS: newest sets of scores that the store keeps for the service; older "
@@ -110,7 +110,9 @@ class Settings(BaseSettings):
     @property
     def served_spool(self) -> Path:
         """Folder of the service's answers on their way to out_served, one subfolder for each program."""
-        return self._absolute(self.serve_spool) if self.serve_spool else self.beside_lake / "served"
+        if self.serve_spool:
+            return self._absolute(self.serve_spool)
+        return self.home / "served" if self.is_remote else self.beside_lake / "served"
 
     @property
     def mlflow_uri(self) -> str:

@@ -36,6 +36,14 @@ def test_absolute_paths_stay(monkeypatch, tmp_path) -> None:
     assert load_settings().lake == str(tmp_path / "lake")
 
 
+def test_answers_of_the_service_wait_by_the_lake_or_at_home_where_the_lake_is_remote(monkeypatch, tmp_path) -> None:
+    assert load_settings().served_spool == HOME / "lake.state" / "served"
+    monkeypatch.setenv("FIEL_LAKE", "s3://bucket/lake")
+    assert load_settings().served_spool == HOME / "served"
+    monkeypatch.setenv("FIEL_SERVE_SPOOL", str(tmp_path / "spool"))
+    assert load_settings().served_spool == tmp_path / "spool"
+
+
 def test_two_lakes_never_share_store_or_models(monkeypatch, tmp_path) -> None:
     found = []
     for name in ("one", "two"):
