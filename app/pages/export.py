@@ -42,6 +42,8 @@ def cell(value: Any) -> str:
     """
     if value is None:
         return ""
+    if type(value) is str:  # most cells begin with a letter or a digit, and no formula does
+        return value if value[:1].isalnum() else harmless(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -6,13 +6,24 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from app.pages.words import Language, localised, number, prose_date, translate, units
+from app.pages.words import N_, Language, localised, number, prose_date, translate, units
 from fiel import words as catalogue
 from fiel.models.phrases import phrase_of
 from fiel.program import Program
 from fiel.program.learning import Target
 from fiel.reports import format as fmt
 from fiel.reports.labels import feature_label
+
+
+STATUSES = {
+    "template": N_("written from the template"),
+    "written": N_("written by the model, first draft"),
+    "rewritten": N_("written by the model, second draft"),
+    "replaced": N_("written from the template, after two refused drafts"),
+    "unanswered": N_("written from the template, as the model did not answer"),
+    "pending": N_("not written yet"),
+}
+"""Who wrote a message, by its status."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,8 @@ class Voice:
         """The window of a pension fund's columns in words instead of `q4`."""
         found = re.search(r",? q(\d+)$", label)
         if found is None:
-            return re.sub(r" ytd$", f", {self.say('in the year so far')}", label)
+            so_far = re.sub(r",? life$", f", {self.say('so far')}", label)
+            return re.sub(r" ytd$", f", {self.say('in the year so far')}", so_far)
         words = self.say("last quarter") if found[1] == "1" else self.say("%(count)s quarters", count=found[1])
         return f"{label[: found.start()]}, {words}"
 
@@ -139,6 +151,10 @@ class Voice:
     def code(self, code: str | None) -> str:
         """A code such as `potential_loyal` or `grade 1` as words."""
         return self.text(fmt.words(code)) if code else fmt.MISSING
+
+    def status(self, status: str | None) -> str:
+        """Who wrote a message."""
+        return self.say(STATUSES[status]) if status in STATUSES else self.code(status)
 
     def outcome(self, target: Target) -> str:
         """What the probability of `target` is of, as `fiel in 28 days`."""

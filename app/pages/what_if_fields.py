@@ -40,6 +40,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 _DAYS_IN_WINDOW = re.compile(r"(active|purchase)_days_d(?P<days>\d+)")
 """Counts of days, which the days of their window limit."""
 
+_SCORES = ("r_score", "f_score", "m_score")
+"""Scores of 1 to 5."""
+
 Kind = Literal["number", "choice", "mark"]
 
 
@@ -156,6 +159,8 @@ def _number(name: str, value: Any, bounds: tuple[float, float], program: Program
     window = _DAYS_IN_WINDOW.fullmatch(name)
     if window:
         high = max(high, float(window["days"]))
+    if name in _SCORES:
+        low, high = 1.0, 5.0
     if form == "share" and low >= 0 and high <= 101:
         low, high = 0.0, 100.0
     if is_integral or high - low >= 20:

@@ -222,7 +222,7 @@ def test_an_operator_s_customer_shows_engagement_risk_and_the_message(visit: Win
     message = page.locator(".message")
     assert message.get_attribute("lang") == "es"
     assert message.inner_text() == "Hola:\nGracias por <seguir> con nosotros."
-    assert "warning signs" in text
+    assert "warning signs · es · written by the model, first draft" in text
     assert window.complaints == []
 
 
