@@ -18,6 +18,7 @@ from fiel.models.parts import CustomerParts
 from fiel.reports.messages import exported_messages
 from fiel.serving.customers import Known
 from fiel.serving.publication import Ledger, publication
+from fiel.serving.ranking import is_made_of
 from tasks.context import Context, opened
 from tasks.report import open_spans, report_data
 
@@ -105,9 +106,17 @@ def _known(context: Context, as_of: date) -> Known:
         scores=scores,
         probs=rows("out_probs"),
         segments=rows("out_segments"),
-        engagement=rows("out_engagement"),
+        engagement=_engagement(rows("out_engagement"), scores),
         messages=exported_messages(lake, as_of),
     )
+
+
+def _engagement(found: pl.DataFrame | None, scores: pl.DataFrame) -> pl.DataFrame | None:
+    """Segments and risk groups; none where they are of other scores, until the flow segments has made them anew."""
+    if found is None or is_made_of(found, scores):
+        return found
+    get_run_logger().warning("segments and risk groups are of earlier scores: not published; run `fiel run segments`")
+    return None
 
 
 def _ledger(context: Context, as_of: date, kinds: dict[str, str]) -> Ledger:

@@ -35,6 +35,17 @@ def ranking(known: Known, parts: CustomerParts | None = None) -> pl.DataFrame:
     return found.with_columns(is_cross_fitted=_cross_fitted(found, parts))
 
 
+def is_made_of(engagement: pl.DataFrame, scores: pl.DataFrame) -> bool:
+    """Whether out_engagement was made of these scores, not of those of an earlier champion at the same as_of.
+
+    Value, segment and risk follow from the probability, so beside other probabilities they would say something else.
+    """
+    both = engagement.select("customer_id", "prob").join(
+        scores.select("customer_id", now="prob"), on="customer_id", how="full", coalesce=True
+    )
+    return bool(both.select(pl.col("prob").eq_missing(pl.col("now")).all()).item())
+
+
 def value_of(program: Program, columns: tuple[str, ...]) -> pl.Expr:
     """A customer's value in the program's smallest unit, from the columns of the snapshot.
 

@@ -7,7 +7,7 @@ import pytest
 
 from fiel.models.parts import OOT, CustomerParts
 from fiel.program import Economics
-from fiel.serving.ranking import ranking, value_of
+from fiel.serving.ranking import is_made_of, ranking, value_of
 from tests.reports.conftest import make_program, make_shop
 from tests.serving.conftest import Club
 
@@ -62,3 +62,12 @@ def test_probabilities_of_customers_that_the_model_learned_from_are_marked(club:
 def test_the_value_is_the_first_that_the_program_has(columns: tuple[str, ...], expected: float | None) -> None:
     frame = pl.DataFrame({"value_expected_d28": [1], "value_earned_d28": [2], "balance": [3]})
     assert frame.select(value_of(make_program(), columns)).item() == expected
+
+
+@pytest.mark.parametrize(
+    ("prob", "expected"), [([0.1, 0.2], True), ([0.1, 0.2000001], False), ([0.1, None], False), ([0.1], False)]
+)
+def test_segments_of_other_scores_are_told_apart(prob: list[float | None], expected: bool) -> None:
+    engagement = pl.DataFrame({"customer_id": ["b", "a"], "prob": [0.2, 0.1]})
+    scores = pl.DataFrame({"customer_id": ["a", "b"][: len(prob)], "prob": prob})
+    assert is_made_of(engagement, scores) is expected
