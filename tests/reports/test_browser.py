@@ -130,6 +130,14 @@ def test_it_follows_a_change_to_dark_and_back(visit: Visit, file: Path) -> None:
     assert visit.complaints == []
 
 
+def test_a_drawn_chart_keeps_its_description_for_a_screen_reader(visit: Visit, file: Path) -> None:
+    visit.open(file)
+    frames = visit.page.locator(".chart")
+    labels = [frame.get_attribute("aria-label") or "" for frame in frames.all()]
+    assert all(len(label) > 40 for label in labels)
+    assert {frame.get_attribute("role") for frame in frames.all()} == {"img"}
+
+
 @pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
 def test_without_scripts_the_figures_are_still_there(visit: Visit, file: Path) -> None:
     visit.page.goto(file.as_uri())

@@ -14,6 +14,7 @@
     const { datasets, ...drawn } = JSON.parse(document.getElementById(frame.dataset.spec).textContent);
     const spec = { ...coloured(drawn), datasets };
     if (views.has(frame)) { views.get(frame).finalize(); }
+    frame.dataset.label = frame.dataset.label || frame.getAttribute("aria-label");
     const result = await window.vegaEmbed(frame, spec, {
       actions: false,
       ast: true,
@@ -24,6 +25,9 @@
       tooltip: { disableDefaultStyle: true, id: "chart-tip" },
     });
     views.set(frame, result.view);
+    // Vega names its frame "Vega visualization"; a screen reader hears what the report said of the chart.
+    frame.setAttribute("role", "img");
+    frame.setAttribute("aria-label", frame.dataset.label);
   };
 
   const drawAll = async () => {
