@@ -63,25 +63,24 @@ def told_by(
     model: RowModel, rows: Sequence[Row], picked: Sequence[tuple[int, Any, Any]], program: Program, language: str
 ) -> list[Reason]:
     """One reason for each of `picked`, in order: a row's number, a feature's place, and what its topic adds."""
-    frame = model.frame(rows)
+    place_of = {name: place for place, name in enumerate(model.inputs)}
     texts: list[str] = [""] * len(picked)
     for place in sorted({int(place) for _, place, _ in picked}):
         name = model.features[place]
         at = [number for number, (_, other, _) in enumerate(picked) if other == place]
-        column = frame[name] if name in frame.columns else pl.Series(name, [0.0]).new_from_index(0, len(rows))
+        spoken = [rows[picked[number][0]] for number in at]
         told = sentences(
             name,
-            column.gather([picked[number][0] for number in at]),
+            model.column(name, spoken) if name in place_of else pl.Series(name, [0.0] * len(spoken)),
             pl.Series([bool(picked[number][2] > 0) for number in at]),
             program,
             language,
         )
         for number, text in zip(at, told.to_list(), strict=True):
             texts[number] = text
-    values = [dict(zip(model.inputs, row, strict=True)) for row in rows]
-    return [
-        Reason(topic_of(name), name, values[row].get(name), float(added), text)
-        for (row, name, added), text in zip(
-            ((row, model.features[int(place)], added) for row, place, added in picked), texts, strict=True
-        )
-    ]
+    found = []
+    for (row, place, added), text in zip(picked, texts, strict=True):
+        name = model.features[int(place)]
+        value = rows[row][place_of[name]] if name in place_of else None
+        found.append(Reason(topic_of(name), name, value, float(added), text))
+    return found

@@ -140,13 +140,13 @@ class RowModel:
     def frame(self, rows: Sequence[Row]) -> pl.DataFrame:
         """The rows as a frame of the inputs, as a snapshot has them: whole numbers and booleans stay what they are."""
         self._check(rows)
-        columns = zip(*rows, strict=True) if rows else ((),) * len(self.inputs)
-        return pl.DataFrame(
-            {
-                name: pl.Series(values, dtype=pl.String if name in self.categorical else _dtype(values))
-                for name, values in zip(self.inputs, columns, strict=True)
-            }
-        )
+        return pl.DataFrame([self.column(name, rows) for name in self.inputs])
+
+    def column(self, name: str, rows: Sequence[Row]) -> pl.Series:
+        """The values of one input, as `frame` has them; the rows are not checked."""
+        place = self._place[name]
+        values = [row[place] for row in rows]
+        return pl.Series(name, values, dtype=pl.String if name in self.categorical else _dtype(values))
 
     def reader(self, names: Sequence[str]) -> Callable[[Row], Row]:
         """A function that makes a row of the values of the published columns `names`, given in their order.
