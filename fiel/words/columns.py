@@ -7,7 +7,10 @@ import re
 import polars as pl
 
 from fiel.words import figures
-from fiel.words.catalogue import checked, find, translate_all
+from fiel.words.catalogue import checked, find, translate, translate_all
+
+FEW = 32
+"""Texts up to which each is recognised by itself: a live score tells three."""
 
 _MARKS = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 
@@ -20,6 +23,9 @@ def translate_series(texts: pl.Series, language: str, context: str = "") -> pl.S
     """
     if checked(language) == "en" or texts.is_empty():
         return texts
+    if texts.len() <= FEW:
+        said_each = [None if text is None else translate(text, language, context) for text in texts]
+        return pl.Series(texts.name, said_each, dtype=pl.String)
     # A message may be another one for a single day, so a 1 is no number like any other.
     is_one = pl.col("text").str.extract_all(_MARKS.pattern).list.eval((pl.element() == "1").cast(pl.String))
     frame = pl.DataFrame({"text": texts.drop_nulls().unique(maintain_order=True)}).with_columns(

@@ -131,7 +131,7 @@ def test_numbers_of_both_languages_say_the_same(value: float) -> None:
             st.builds("num_var{} being {} raises it".format, st.integers(1, 40), st.integers(0, 9)),
             st.just("quokkas by night 3"),
         ),
-        max_size=30,
+        max_size=60,
     )
 )
 def test_a_long_column_says_what_each_of_its_texts_says(texts: list[str | None]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 
 from fiel import words
+from fiel.actions.limits import refusal
 from fiel.models.wording import spoken
 from fiel.program import load_program
 from fiel.settings import Settings
@@ -64,4 +66,20 @@ def test_decisions_and_gates_are_said_in_portuguese(text: str, name: str) -> Non
     english = spoken(text, load_program(name, Settings()))
     said = words.find(english, "pt")
     assert said is not None, english
+    assert not _ENGLISH.search(said), said
+
+
+@pytest.mark.parametrize(
+    ("as_of", "known_through", "newest"),
+    [
+        (date(2025, 10, 1), date(2025, 11, 1), date(2025, 11, 1)),
+        (date(2025, 11, 3), date(2025, 11, 2), date(2025, 11, 1)),
+        (date(2025, 9, 1), date(2025, 11, 1), None),
+    ],
+)
+def test_why_a_plan_cannot_be_paid_is_said_in_portuguese(as_of: date, known_through: date, newest: date | None) -> None:
+    why = refusal(load_program("teomewhy", Settings()).incentive, as_of, known_through, newest)
+    assert why is not None
+    said = words.find(why, "pt")
+    assert said is not None, why
     assert not _ENGLISH.search(said), said
