@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from markupsafe import Markup, escape
 
 from app.api.description import schema
 from app.pages.layout import render, translator
@@ -26,7 +28,7 @@ class Operation:
     path: str
     name: str
     summary: str
-    about: tuple[str, ...]
+    about: tuple[Markup, ...]
     parameters: list[list[str]]
     answers: list[list[str]]
     requests: list[tuple[str, str]]
@@ -58,14 +60,21 @@ def _operation(found: Mapping[str, Any], path: str, method: str, operation: Mapp
         path=path,
         name=operation["operationId"],
         summary=operation.get("summary", path),
-        about=tuple(operation.get("description", "").split("\n\n")),
+        about=tuple(_with_code(paragraph) for paragraph in operation.get("description", "").split("\n\n")),
         parameters=[
             [parameter["name"], parameter["in"], parameter.get("description", ""), _type(parameter.get("schema", {}))]
             for parameter in operation.get("parameters", ())
         ],
-        answers=[[status, answer["description"]] for status, answer in sorted(operation["responses"].items())],
+        answers=[
+            [status, _with_code(answer["description"])] for status, answer in sorted(operation["responses"].items())
+        ],
         requests=list(_examples(found, operation)),
     )
+
+
+def _with_code(text: str) -> Markup:
+    """The text with what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
 def _type(given: Mapping[str, Any]) -> str:
