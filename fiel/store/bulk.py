@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - statements are made of the store's own table and column names; values are always bound
 """Many rows at once: a table's rows of one set become exactly those of a frame, inside the caller's transaction.
 
-PostgreSQL: COPY into a temporary table, then INSERT ... ON CONFLICT DO UPDATE of the rows that differ, and removal of
-those that are gone. SQLite: the same with `executemany`. Rows that are equal are not written.
+PostgreSQL: COPY into a temporary table, removal of the rows that are gone, then INSERT ... ON CONFLICT DO UPDATE of
+those that differ. SQLite: the same with `executemany`. Rows that are equal are not written.
 """
 
 from __future__ import annotations
@@ -60,14 +60,20 @@ def _copy(connection: Connection, table: sa.Table, program: str, as_of: date, ro
             keys,
         )
     values = [name for name in rows.columns if name not in KEY]
-    kept, new = (", ".join(f"{side}.{name}" for name in values) for side in ("kept", "excluded"))
+    new = f"SELECT CAST(:program AS varchar), CAST(:as_of AS date), {columns} FROM {incoming}"
+    if found is not None:  # left out before they are inserted: a conflict would lock, and so write, every equal row
+        before, after = (", ".join(f"{side}.{name}" for name in values) for side in ("kept", "i"))
+        new = (
+            f"SELECT CAST(:program AS varchar), CAST(:as_of AS date), i.* FROM {incoming} AS i "
+            f"LEFT JOIN {table.name} AS kept ON kept.program = :program AND kept.as_of = :as_of "
+            f"AND kept.customer_id = i.customer_id "
+            f"WHERE kept.customer_id IS NULL OR ({before}) IS DISTINCT FROM ({after})"
+        )
     connection.execute(
         sa.text(
-            f"INSERT INTO {table.name} AS kept (program, as_of, {columns}) "
-            f"SELECT CAST(:program AS varchar), CAST(:as_of AS date), {columns} FROM {incoming} ORDER BY customer_id "
+            f"INSERT INTO {table.name} (program, as_of, {columns}) {new} ORDER BY 3 "
             f"ON CONFLICT (program, as_of, customer_id) DO UPDATE SET "
             + ", ".join(f"{name} = excluded.{name}" for name in values)
-            + f" WHERE ({kept}) IS DISTINCT FROM ({new})"
         ),
         keys,
     )

@@ -29,10 +29,13 @@ CONNECT_SECONDS = 2
 WAIT_SECONDS = 2.0
 """Longest wait for a free connection, and (SQLite) for a lock."""
 
-READ_SECONDS = 10.0
-"""Longest time of one statement."""
+READ_SECONDS = 5.0
+"""Longest time of one statement, also where the server is there but frozen."""
 
 PAUSE_SECONDS = 0.5
+
+_GONE = ("08", "57P", "53")
+"""Classes of PostgreSQL's states: the connection broke, the server shuts down or starts, it has no free connection."""
 
 T = TypeVar("T")
 
@@ -57,7 +60,7 @@ class Connections:
 
     def check(self) -> None:
         """StoreUnavailableError where the store does not answer, StoreError where it has another revision."""
-        self._asked(lambda driver: self._check_revision(driver, None))
+        self._asked(lambda driver: self._check_revision(driver))
 
     def day(self, value: date) -> date | str:
         """A date as the driver takes it."""
@@ -122,13 +125,13 @@ class Connections:
         return found
 
     def _explained(self, error: Exception) -> StoreError:
-        said = plain(self.url, error)
-        cause = getattr(error, "orig", None) or error
-        kind = type(cause).__name__
-        if kind in ("UndefinedTable", "UndefinedColumn") or "no such table" in said or "no such column" in said:
+        said, cause = plain(self.url, error), getattr(error, "orig", None) or error
+        if _lacks_table(error):
             return StoreError(f"the store {name(self.url)} has other tables than this Fiel reads: fiel store upgrade")
-        if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError):
-            return StoreError(f"the store {name(self.url)} cannot be read: {said}: restore its file from a copy")
+        if not _is_operational(cause) and not _is_gone(error):
+            return StoreError(
+                f"the store {name(self.url)} cannot be read: {said}: check the file, or the user's rights"
+            )
         text = f"the store {name(self.url)} does not answer: {said}: check that it runs; it is tried again by itself"
         if _is_gone(error):
             with self._lock:
@@ -179,15 +182,23 @@ class Connections:
                 connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
                 **pool,
             )
-        sa.event.listen(engine, "connect", self._check_revision)
+            sa.event.listen(engine, "do_connect", _connect_impatiently)
+        sa.event.listen(engine, "connect", self._check_new)
         return engine
 
-    def _check_revision(self, driver: Any, _record: Any) -> None:
+    def _check_new(self, driver: Any, _record: Any) -> None:
         """Refuse a store of another revision, at every new connection."""
         try:
+            self._check_revision(driver)
+        except BaseException:
+            driver.close()
+            raise
+
+    def _check_revision(self, driver: Any) -> None:
+        try:
             found = driver.execute("SELECT version_num FROM alembic_version").fetchone()
-        except (sqlite3.OperationalError, driver_errors(self.engine)) as error:
-            if _is_gone(error):
+        except driver_errors(self.engine) as error:
+            if not _lacks_table(error):
                 raise
             found = None
         if found is None:
@@ -205,6 +216,21 @@ class Connections:
         )
 
 
+def _connect_impatiently(_dialect: Any, _record: Any, given: list[Any], named: dict[str, Any]) -> Any:
+    """A connection whose statements end after READ_SECONDS, whatever the server does; it is closed then."""
+    import psycopg
+
+    class Impatient(psycopg.Connection[Any]):
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return super().wait(gen, interval, READ_SECONDS + 0.5 if timeout is None else timeout)
+            except psycopg.errors._WaitTimeout:
+                self.close()
+                raise psycopg.OperationalError(f"no answer within {READ_SECONDS:g} s") from None
+
+    return Impatient.connect(*given, **named)
+
+
 def _file(url: URL) -> Path:
     if url.database in (None, "", ":memory:"):
         raise StoreError("a store in memory is seen by nobody else: write sqlite:///FILE")
@@ -212,16 +238,20 @@ def _file(url: URL) -> Path:
 
 
 def _is_gone(error: BaseException) -> bool:
-    """Whether the server (or file) cannot be reached, as opposed to a statement that it refused."""
+    """Whether the server (or file) cannot be reached, as opposed to a statement that it refused or gave up."""
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, sqlite3.Error):
         return "unable to open" in str(cause) or "disk i/o" in str(cause).lower()
-    state = getattr(cause, "sqlstate", None) or ""
-    if type(cause).__name__ in ("InterfaceError",):
+    if type(cause).__name__ == "InterfaceError":
         return True
-    return type(cause).__name__ != "QueryCanceled" and (
-        state.startswith(("08", "57P", "53")) or (not state and _is_operational(cause))
-    )
+    state = getattr(cause, "sqlstate", None) or ""
+    return state.startswith(_GONE) or (not state and _is_operational(cause))
+
+
+def _lacks_table(error: BaseException) -> bool:
+    cause = getattr(error, "orig", None) or error
+    is_undefined = getattr(cause, "sqlstate", None) in ("42P01", "42703")
+    return is_undefined or str(cause).startswith(("no such table", "no such column"))
 
 
 def _is_operational(error: BaseException) -> bool:
