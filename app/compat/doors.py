@@ -82,9 +82,14 @@ async def predict_many_anywhere(request: Request, service: ServiceDep, caller: A
 
 
 @router.get("/health_check", summary="Whether the service is alive, as old clients ask")
-@router.get("/compat/{program}/health_check", summary="The same under the program's address")
 async def health_check() -> dict[str, str]:
     """`{"status": "ok"}` as long as the process answers; `/ready` says more."""
+    return {"status": "ok"}
+
+
+@router.get("/compat/{program}/health_check", summary="The same under the program's address")
+async def health_check_of(program: ProgramDep) -> dict[str, str]:
+    """`{"status": "ok"}` as long as the process answers for the program; `/ready` says more."""
     return {"status": "ok"}
 
 
