@@ -6,6 +6,8 @@ it`. Features that say nearly the same thing share a topic, and a customer hears
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import polars as pl
 
 from fiel import words
@@ -120,12 +122,14 @@ _RAW_KEYS = ("stage_share", "x_", "c_", "sum_", "nonzero_", "difference_", "rati
 """Families whose keys are names that people look up as they are."""
 
 
+@lru_cache(maxsize=4_096)
 def phrase_of(column: str) -> Phrase:
     """The phrase of a column; one made of its name where none is declared."""
     found = next((phrase for phrase in PHRASES if phrase.match(column)), None)
     return found or Phrase(column, column, f"{column.replace('_', ' ')} of {{v}}", empty=f"no {column}", form="text")
 
 
+@lru_cache(maxsize=4_096)
 def topic_of(column: str) -> str:
     """What a customer hears once: the topic of the column's phrase, its key filled in.
 
