@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,22 @@ def test_the_frame_of_rows_has_the_types_of_a_snapshot() -> None:
     frame = model.frame(snapshot.rows())
     assert frame.equals(snapshot)
     assert frame.schema == snapshot.schema
+
+
+@pytest.mark.parametrize("build", ["many categories", "autoencoder"])
+def test_threads_may_share_a_model(build: str) -> None:
+    model = row_model(build)
+    rows = worlds.rows().head(60).select(model.inputs).rows()
+    probs, added = model.predict(rows), model.contributions(rows)
+
+    def is_right(turn: int) -> bool:
+        place = turn * 7 % 60
+        if turn % 5 == 0:
+            return bool((model.contributions([rows[place]])[0] == added[place]).all())
+        return model.predict([rows[place]])[0] == probs[place] and model.predict(rows[:20]) == probs[:20]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(is_right, range(200)))
 
 
 class TestWhatComesAndGoes:
