@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from app.pages.words import N_, Language, localised, number, prose_date, translate, units
@@ -14,7 +15,6 @@ from fiel.program.learning import Target
 from fiel.reports import format as fmt
 from fiel.reports.labels import feature_label
 
-
 STATUSES = {
     "template": N_("written from the template"),
     "written": N_("written by the model, first draft"),
@@ -24,6 +24,12 @@ STATUSES = {
     "pending": N_("not written yet"),
 }
 """Who wrote a message, by its status."""
+
+
+@lru_cache(maxsize=10_000)
+def _label(column: str, language: Language) -> str:
+    """A column in a few words; looked up among many families, so kept."""
+    return catalogue.translate(feature_label(column), language)
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class Voice:
 
     def feature(self, column: str) -> str:
         """A feature in a few words."""
-        return self._quarters(self._named(column) or catalogue.translate(feature_label(column), self.language))
+        return self._quarters(self._named(column) or _label(column, self.language))
 
     def _named(self, column: str) -> str:
         """A share of a product, category or course by its own name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import urllib.request
@@ -13,8 +14,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.settings import ServeSettings
+from fiel.store import Store
+from tests.app import worlds
 from tests.app.pages.conftest import Visit
 from tests.app.pages.site import BASE, GRANTED, HELD_OUT, ODD, Site
+from tests.app.waiting import until
+from tests.app.worlds import World
 
 pytestmark = pytest.mark.chromium
 
@@ -115,7 +120,7 @@ def test_sliders_follow_the_keyboard_and_reset_goes_back(visit: Window) -> None:
     page.keyboard.press("Home")
     assert number.input_value() == slider.get_attribute("min")
     page.locator(".scores dd").first.wait_for()
-    assert page.locator("#live").text_content().startswith("The score would be ")
+    page.locator("#live", has_text="The score would be ").wait_for(state="attached")
     page.click("form.what-if button[type=reset]")
     page.locator("#what-if-answer").get_by_text("Nothing was changed.").wait_for()
     assert number.input_value() == now
@@ -233,3 +238,36 @@ def test_a_probability_of_models_that_had_not_seen_the_customer_is_kept_and_said
     assert float(tile(page, "Probability").locator(".value").get_attribute("title")) == 0.4
     assert "From models that had not seen this customer" in page.locator("main").inner_text()
     assert BASE not in site.published["santander"]["prob"].to_list()
+
+
+def test_a_promotion_reaches_the_page_with_a_new_probability_and_its_own_reasons(
+    own_store: World, make_client: Callable[[ServeSettings], TestClient]
+) -> None:
+    client = make_client(own_store.serve())
+    before = client.get(PAGE + SOMEONE).text
+    assert "active on many days" in before
+    store = Store(own_store.address)
+    worlds.promote(store, "teomewhy", worlds.another_model("4", 12))
+    store.close()
+    until(lambda: "by the model in service, version 4." in client.get(PAGE + SOMEONE).text)
+    after = client.get(PAGE + SOMEONE).text
+    assert "active on many days" not in after
+    assert re.search(r'<ol class="reasons"><li>[^<]+ (raises?|lowers?) it</li>', after)
+
+
+@pytest.mark.parametrize("path", [PAGE + SOMEONE, "/p/pension/customers/A1", "/p/teomewhy/ranking"])
+def test_everything_that_can_be_used_has_a_name_and_headings_do_not_jump(visit: Window, path: str) -> None:
+    window = visit()
+    window.open(path)
+    window.page.locator("main").wait_for()
+    nameless = window.page.evaluate(
+        """() => [...document.querySelectorAll("main a, main button, main input:not([type=hidden]), main select")]
+            .filter(one => !(one.textContent.trim() || one.ariaLabel || (one.labels && one.labels.length)))
+            .map(one => one.outerHTML)"""
+    )
+    assert nameless == []
+    tags = window.page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(heading => heading.tagName)")
+    levels = [int(tag[1]) for tag in tags]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
