@@ -143,6 +143,9 @@ class _Exchange:
         path = scope["path"]
         if path == "/health":
             return None
+        if len(headers) != len(scope["headers"]) and sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            metrics.REFUSED.labels("host").inc()
+            return Problem(400, "bad-request", "The request cannot be read", "It has several Host headers.")
         problem = frame.gate.check_host(headers)
         if problem is not None:
             metrics.REFUSED.labels("host").inc()

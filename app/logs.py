@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,5 +79,6 @@ class AccessLog:
         stream = self._stream or sys.stderr
         line: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": "info"}
         line |= {name: value for name, value in fields.items() if value is not None}
-        stream.write(orjson.dumps(line).decode() + "\n")
-        stream.flush()
+        with suppress(OSError, ValueError):  # nobody reads the log any more: there is no place left to say so
+            stream.write(orjson.dumps(line).decode() + "\n")
+            stream.flush()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 
@@ -82,3 +83,14 @@ def test_an_answer_that_breaks_off_half_way_is_never_taken_for_a_whole_one(tiny_
         tiny_client.get("/v1/broken-off")
     (record,) = [record for record in caplog.records if record.name == "app.frame"]
     assert record.fields["error"] == "ValueError"
+
+
+def test_a_request_with_two_hosts_is_refused(tiny_client) -> None:
+    assert tiny_client.get("/v1/hello", headers=[("Host", "evil.example"), ("Host", "127.0.0.1")]).status_code == 400
+
+
+def test_a_log_that_nobody_takes_any_more_stops_no_request(tiny_client, monkeypatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+    assert tiny_client.get("/v1/hello").status_code == 200
