@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from fiel.errors import StoreError
 from fiel.store import deliveries as _deliveries
 from fiel.store import keys as _keys
 from fiel.store import ledger as _ledger
@@ -141,8 +142,13 @@ class Store:
         Equal content changes nothing. Only the `keep_sets` newest sets stay; the lake keeps them all. StoreError for a
         broken publication (other dates, no rows, a customer twice, a document of nobody): the earlier set stays.
         """
-        with self.database.write(publication.program) as connection:
-            return _publishing.publish(connection, publication, keep_sets)
+        if keep_sets < 1:
+            raise StoreError(f"{keep_sets} sets cannot be kept: keep 1 or more")
+        with (
+            _publishing.prepared(publication) as ready,
+            self.database.write(publication.program) as connection,
+        ):
+            return _publishing.publish(connection, ready, keep_sets)
 
     def load_scores(
         self, program: str, as_of: date, frame: pl.DataFrame, model_version: str, keep_sets: int = 3

@@ -7,7 +7,7 @@ those that differ. SQLite: the same with `executemany`. Rows that are equal are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,12 +22,17 @@ SLICE = 50_000
 KEY = ("program", "as_of", "customer_id")
 
 
-def replace_rows(connection: Connection, table: sa.Table, program: str, as_of: date, rows: pl.DataFrame) -> None:
-    """Make the table's rows of (program, as_of) those of `rows` (all other columns, one row for each customer)."""
-    if connection.dialect.name == "postgresql":
-        _copy(connection, table, program, as_of, rows)
-    else:
-        _execute_many(connection, table, program, as_of, rows)
+def replace_rows(
+    connection: Connection,
+    table: sa.Table,
+    program: str,
+    as_of: date,
+    columns: Sequence[str],
+    pieces: Iterable[pl.DataFrame],
+) -> None:
+    """Make the table's rows of (program, as_of) those of the pieces: `columns` (customer_id first), one row each."""
+    write = _copy if connection.dialect.name == "postgresql" else _execute_many
+    write(connection, table, program, as_of, columns, pieces)
 
 
 def csv_slices(rows: pl.DataFrame) -> Iterable[bytes]:
@@ -36,15 +41,23 @@ def csv_slices(rows: pl.DataFrame) -> Iterable[bytes]:
         yield part.write_csv(include_header=False, quote_style="non_numeric").encode()
 
 
-def _copy(connection: Connection, table: sa.Table, program: str, as_of: date, rows: pl.DataFrame) -> None:
-    incoming, columns = f"incoming_{table.name}", ", ".join(rows.columns)
+def _copy(
+    connection: Connection,
+    table: sa.Table,
+    program: str,
+    as_of: date,
+    names: Sequence[str],
+    pieces: Iterable[pl.DataFrame],
+) -> None:
+    incoming, columns = f"incoming_{table.name}", ", ".join(names)
     connection.exec_driver_sql(
         f"CREATE TEMP TABLE {incoming} ON COMMIT DROP AS SELECT {columns} FROM {table.name} WITH NO DATA"
     )
     driver: Any = connection.connection.driver_connection
     with driver.cursor().copy(f"COPY {incoming} ({columns}) FROM STDIN (FORMAT csv)") as copy:
-        for piece in csv_slices(rows):
-            copy.write(piece)
+        for piece in pieces:
+            for text in csv_slices(piece):
+                copy.write(text)
     keys = {"program": program, "as_of": as_of}
     found = connection.execute(
         sa.text(f"SELECT 1 FROM {table.name} WHERE program = :program AND as_of = :as_of LIMIT 1"), keys
@@ -59,7 +72,7 @@ def _copy(connection: Connection, table: sa.Table, program: str, as_of: date, ro
             ),
             keys,
         )
-    values = [name for name in rows.columns if name not in KEY]
+    values = [name for name in names if name not in KEY]
     new = f"SELECT CAST(:program AS varchar), CAST(:as_of AS date), {columns} FROM {incoming}"
     if found is not None:  # left out before they are inserted: a conflict would lock, and so write, every equal row
         before, after = (", ".join(f"{side}.{name}" for name in values) for side in ("kept", "i"))
@@ -79,34 +92,30 @@ def _copy(connection: Connection, table: sa.Table, program: str, as_of: date, ro
     )
 
 
-def _execute_many(connection: Connection, table: sa.Table, program: str, as_of: date, rows: pl.DataFrame) -> None:
+def _execute_many(
+    connection: Connection,
+    table: sa.Table,
+    program: str,
+    as_of: date,
+    names: Sequence[str],
+    pieces: Iterable[pl.DataFrame],
+) -> None:
     driver: Any = connection.connection.driver_connection
-    day = as_of.isoformat()
-    kept = pl.Series(
-        "customer_id",
-        [
-            row[0]
-            for row in driver.execute(
-                f"SELECT customer_id FROM {table.name} WHERE program = ? AND as_of = ?", (program, day)
-            )
-        ],
-        dtype=pl.String,
-    )
-    gone = kept.to_frame().join(rows.select("customer_id"), on="customer_id", how="anti").get_column("customer_id")
-    driver.executemany(
-        f"DELETE FROM {table.name} WHERE program = ? AND as_of = ? AND customer_id = ?",
-        ((program, day, customer) for customer in gone),
-    )
-    values = [name for name in rows.columns if name not in KEY]
+    keys = (program, as_of.isoformat())
+    wanted = f"SELECT customer_id FROM {table.name} WHERE program = ? AND as_of = ?"
+    gone = {row[0] for row in driver.execute(wanted, keys)}
+    values = [name for name in names if name not in KEY]
     statement = (
-        f"INSERT INTO {table.name} (program, as_of, {', '.join(rows.columns)}) "
-        f"VALUES (?, ?, {', '.join('?' * rows.width)}) ON CONFLICT (program, as_of, customer_id) DO UPDATE SET "
+        f"INSERT INTO {table.name} (program, as_of, {', '.join(names)}) "
+        f"VALUES (?, ?, {', '.join('?' * len(names))}) ON CONFLICT (program, as_of, customer_id) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in values)
         + " WHERE "
         + " OR ".join(f"{table.name}.{name} IS NOT excluded.{name}" for name in values)
     )
-    for part in rows.iter_slices(SLICE):
-        plain = part.with_columns(
-            cs.date().dt.to_string("%Y-%m-%d"), cs.boolean().cast(pl.Int8), program=pl.lit(program), as_of=pl.lit(day)
-        )
-        driver.executemany(statement, plain.select("program", "as_of", *rows.columns).iter_rows())
+    for piece in pieces:
+        gone.difference_update(piece.get_column("customer_id"))
+        for part in piece.iter_slices(SLICE):
+            plain = part.with_columns(cs.date().dt.to_string("%Y-%m-%d"), cs.boolean().cast(pl.Int8))
+            driver.executemany(statement, ((*keys, *row) for row in plain.select(names).iter_rows()))
+    remove = f"DELETE FROM {table.name} WHERE program = ? AND as_of = ? AND customer_id = ?"
+    driver.executemany(remove, ((*keys, customer) for customer in gone))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from fiel.errors import StoreError
 from fiel.store.bulk import csv_slices, replace_rows
+from fiel.store.documents import COLUMNS, Documents, check_ids
 from fiel.store.schema import DOCUMENTS, PARTS, SCORE_SETS, SCORES, canonical_json
 from fiel.store.scores import ScoreSet, read_set
 from fiel.store.serving_tables import SORTED_BY
@@ -34,11 +36,9 @@ SCORE_COLUMNS: dict[str, Any] = {
 ADDED = ("segment", "risk", "grade", "value_at_stake", "expected_profit", "alive_prob", "value", "is_cross_fitted")
 """Score columns that a frame may lack: null then, False for `is_cross_fitted`."""
 
-DOCUMENT_COLUMNS: dict[str, Any] = {"customer_id": pl.String(), "features": pl.String(), "document": pl.String()}
-
 
 def _no_documents() -> pl.DataFrame:
-    return pl.DataFrame(schema=DOCUMENT_COLUMNS)
+    return pl.DataFrame(schema=COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Publication:
 
     `scores`: the columns of the table `scores` without program, one row for each customer. `documents`: customer_id,
     features (JSON list in the order of `feature_names`) and document (JSON object), at most one row for each
-    customer of `scores`. `parts`: JSON-able values by name.
+    customer of `scores`; as a frame, or in pieces (an iterable of frames, in the order of the ids) that are taken once.
+    `parts`: JSON-able values by name.
     """
 
     program: str
@@ -55,21 +56,38 @@ class Publication:
     model_version: str
     known_through: date
     scores: pl.DataFrame
-    documents: pl.DataFrame = field(default_factory=_no_documents)
+    documents: pl.DataFrame | Iterable[pl.DataFrame] = field(default_factory=_no_documents)
     feature_names: tuple[str, ...] = ()
     parts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def publish(connection: Connection, given: Publication, keep_sets: int) -> ScoreSet:
+@dataclass(frozen=True)
+class Prepared:
+    """A publication that was checked and digested, which needs no database: nobody waits for it."""
+
+    given: Publication
+    scores: pl.DataFrame
+    documents: Documents
+    parts: Mapping[str, str]
+    digest: str
+
+
+@contextmanager
+def prepared(given: Publication) -> Iterator[Prepared]:
+    """The publication, ready to be written; StoreError for a broken one."""
+    scores = _scores(given)
+    what = f"documents of {given.program} {given.as_of}"
+    with Documents(given.documents, scores.get_column("customer_id"), what) as found:
+        parts = {name: canonical_json(content) for name, content in sorted(given.parts.items())}
+        yield Prepared(given, scores, found, parts, _digest(given, scores, found, parts))
+
+
+def publish(connection: Connection, ready: Prepared, keep_sets: int) -> ScoreSet:
     """Make the set of (program, as_of) equal to what is given; drop all but the `keep_sets` newest sets.
 
-    The same content again writes nothing. StoreError for a broken publication; the earlier set stays then.
+    The same content again writes nothing.
     """
-    if keep_sets < 1:
-        raise StoreError(f"{keep_sets} sets cannot be kept: keep 1 or more")
-    scores, documents = _scores(given), _documents(given)
-    parts = {name: canonical_json(content) for name, content in sorted(given.parts.items())}
-    digest = _digest(given, scores, documents, parts)
+    given, scores, digest = ready.given, ready.scores, ready.digest
     found = read_set(connection, given.program, given.as_of)
     if found is not None and found.content_digest == digest:
         return found
@@ -90,8 +108,8 @@ def publish(connection: Connection, given: Publication, keep_sets: int) -> Score
     else:
         mine = (SCORE_SETS.c.program == given.program, SCORE_SETS.c.as_of == given.as_of)
         connection.execute(SCORE_SETS.update().where(*mine).values(**facts))
-    replace_rows(connection, SCORES, given.program, given.as_of, scores)
-    replace_rows(connection, DOCUMENTS, given.program, given.as_of, documents)
+    replace_rows(connection, SCORES, given.program, given.as_of, scores.columns, [scores])
+    replace_rows(connection, DOCUMENTS, given.program, given.as_of, list(COLUMNS), ready.documents.pieces())
     _drop(connection, given.program, [given.as_of], (PARTS,))
     if given.parts:
         rows = [keys | {"part": name, "content": content} for name, content in sorted(given.parts.items())]
@@ -116,32 +134,12 @@ def _scores(given: Publication) -> pl.DataFrame:
         .with_columns(pl.col(pl.Float64).fill_nan(None), pl.col("is_cross_fitted").fill_null(value=False))
         .sort("customer_id")
     )
-    _check_ids(what, rows)
+    check_ids(what, rows.get_column("customer_id"))
     empty = [column.name for column in SCORES.c if not column.nullable and column.name in rows.columns]
     empty = [name for name in empty if rows.get_column(name).null_count()]
     if empty:
         raise StoreError(f"{what}: {', '.join(empty)} may not be null")
     return rows
-
-
-def _documents(given: Publication) -> pl.DataFrame:
-    what = f"documents of {given.program} {given.as_of}"
-    missing = [name for name in DOCUMENT_COLUMNS if name not in given.documents.columns]
-    if missing:
-        raise StoreError(f"{what}: columns are missing: {', '.join(missing)}")
-    rows = given.documents.select(pl.col(name).cast(dtype) for name, dtype in DOCUMENT_COLUMNS.items())
-    rows = rows.sort("customer_id")
-    _check_ids(what, rows)
-    strangers = rows.join(given.scores, on="customer_id", how="anti").height
-    if strangers:
-        raise StoreError(f"{what}: {strangers:,} customers are not in the scores")
-    return rows
-
-
-def _check_ids(what: str, rows: pl.DataFrame) -> None:
-    ids = rows.get_column("customer_id")
-    if ids.null_count() or ids.is_duplicated().any():
-        raise StoreError(f"{what}: a customer has {'no id' if ids.null_count() else 'two rows'}")
 
 
 def _counts(scores: pl.DataFrame) -> list[dict[str, Any]]:
@@ -161,14 +159,12 @@ def _counts(scores: pl.DataFrame) -> list[dict[str, Any]]:
     )
 
 
-def _digest(given: Publication, scores: pl.DataFrame, documents: pl.DataFrame, parts: Mapping[str, str]) -> str:
+def _digest(given: Publication, scores: pl.DataFrame, found: Documents, parts: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     facts = [given.model_version, given.known_through.isoformat(), list(given.feature_names), dict(parts)]
-    digest.update(canonical_json(facts).encode())
-    for frame in (scores, documents):
-        digest.update(f"\n{frame.height}\n".encode())
-        for piece in csv_slices(frame):
-            digest.update(piece)
+    digest.update(canonical_json([*facts, found.digest]).encode())
+    for text in csv_slices(scores):
+        digest.update(text)
     return digest.hexdigest()
 
 

@@ -268,3 +268,38 @@ def test_nobody_sees_a_half_loaded_set_and_a_killed_load_leaves_the_earlier_one(
     assert contents(store) == before
     assert store.publish(published(customer("bia"))).changed
     assert shown() == ["bia"]
+
+
+class TestDocumentsInPieces:
+    GIVEN = crowd(60)
+    SORTED = GIVEN.documents.sort("customer_id")
+
+    def test_are_the_set_that_one_frame_is(self, store: Store, reader: Reader) -> None:
+        first = store.publish(self.GIVEN)
+        again = store.publish(replace(self.GIVEN, documents=(piece for piece in self.SORTED.iter_slices(7))))
+        assert (first.changed, again.changed, again.content_digest) == (True, False, first.content_digest)
+
+    def test_are_taken_once_and_all_published(self, store: Store, reader: Reader) -> None:
+        store.publish(replace(self.GIVEN, documents=self.SORTED.head(30).iter_slices(30)))
+        store.publish(replace(self.GIVEN, documents=self.SORTED.tail(40).iter_slices(7)))
+        found = reader.customers("club", self.SORTED.get_column("customer_id").to_list())
+        documents = {name: row.document for name, row in found.items() if row.document is not None}
+        assert documents == dict(self.SORTED.tail(40).select("customer_id", "document").iter_rows())
+
+    @pytest.mark.parametrize(
+        ("pieces", "says"),
+        [
+            ([SORTED.tail(9), SORTED.head(9)], "not in the order of their ids"),
+            ([SORTED.head(9), SORTED.slice(8, 9)], "pieces overlap"),
+            ([SORTED.head(9), SORTED.slice(9, 9).drop("features")], "columns are missing: features"),
+            ([SORTED.head(1).with_columns(customer_id=pl.lit("nobody"))], "1 customers are not in the scores"),
+        ],
+        ids=["disordered", "overlapping", "columns", "strangers"],
+    )
+    def test_that_are_broken_leave_the_earlier_set(self, tmp_path: Any, pieces: list[pl.DataFrame], says: str) -> None:
+        store = Store(f"sqlite:///{tmp_path}/store.db")
+        store.publish(published(customer("eva")))
+        before = contents(store)
+        with pytest.raises(StoreError, match=says):
+            store.publish(replace(self.GIVEN, documents=pieces))
+        assert contents(store) == before
