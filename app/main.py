@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -27,10 +28,11 @@ def create_app(settings: ServeSettings | None = None) -> FastAPI:
 
     Without `settings` those of the environment, and logs go to standard error as JSON lines.
     """
+    is_worker = settings is None
     if settings is None:
         settings = load_serve_settings()
         logs.configure()
-    app = framed(settings)
+    app = framed(settings, is_worker=is_worker)
     for room in load_rooms():
         app.include_router(room.router)
         if hasattr(room, "error_page"):
@@ -43,13 +45,20 @@ def load_rooms() -> list[ModuleType]:
     return [import_module(name) for name in ROOMS]
 
 
-def framed(settings: ServeSettings) -> FastAPI:
-    """The application without a route: what every request passes through, and the service behind it."""
+def framed(settings: ServeSettings, *, is_worker: bool = False) -> FastAPI:
+    """The application without a route: what every request passes through, and the service behind it.
+
+    A worker process (`is_worker`) sets what it has loaded aside from the search for garbage: going through libraries,
+    programs and models takes 50 ms and more, and every request of that moment would wait for it.
+    """
     service = Service.of(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         service.start()
+        if is_worker:
+            gc.collect()
+            gc.freeze()
         try:
             yield
         finally:
