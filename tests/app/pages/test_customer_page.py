@@ -90,7 +90,7 @@ def asked_of_the_api(address: str, customer: str, changes: dict[str, Any]) -> di
 
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["with script", "without script"])
-def test_what_if_says_what_the_api_says(visit: Window, address: str, has_script: bool) -> None:
+def test_what_if_says_what_the_api_says(visit: Window, site: Site, address: str, has_script: bool) -> None:
     window = visit(java_script_enabled=has_script)
     window.open(PAGE + SOMEONE)
     page = window.page
@@ -106,6 +106,12 @@ def test_what_if_says_what_the_api_says(visit: Window, address: str, has_script:
     assert shown[0] != shown[1]
     assert "2 active days in the last 28 days" in page.locator(".by-reason").inner_text()
     assert field.input_value() == "2"
+    page.click("form.what-if [data-reset]")
+    page.locator("#what-if-answer").get_by_text(
+        "Nothing was changed." if has_script else "The answer stands"
+    ).wait_for()
+    now = site.world.snapshot.filter(pl.col("customer_id") == SOMEONE)["active_days_d28"].item()
+    assert field.input_value() == str(now)
     assert window.complaints == []
 
 
@@ -121,7 +127,7 @@ def test_sliders_follow_the_keyboard_and_reset_goes_back(visit: Window) -> None:
     assert number.input_value() == slider.get_attribute("min")
     page.locator(".scores dd").first.wait_for()
     page.locator("#live", has_text="The score would be ").wait_for(state="attached")
-    page.click("form.what-if button[type=reset]")
+    page.click("form.what-if [data-reset]")
     page.locator("#what-if-answer").get_by_text("Nothing was changed.").wait_for()
     assert number.input_value() == now
     assert window.complaints == []

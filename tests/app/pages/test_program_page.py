@@ -106,6 +106,29 @@ def test_a_table_stands_below_its_chart_when_it_is_asked_for(visit_house: Callab
 
 
 @pytest.mark.chromium
+def test_a_part_that_cannot_be_had_is_told_aloud(visit_house: Callable[..., Visit]) -> None:
+    visit = visit_house()
+    visit.open("/p/made_up")
+    problem = {"status": 503, "content_type": "application/problem+json", "body": '{"detail": "The store is away."}'}
+    visit.page.route("**/figures/mix", lambda route: route.fulfill(**problem))
+    visit.page.locator("#figure-mix").get_by_role("link", name="Show as a table").click()
+    visit.page.get_by_role("alert").wait_for()
+    assert visit.page.get_by_role("alert").inner_text() == "The store is away."
+
+
+@pytest.mark.chromium
+def test_a_chart_that_cannot_be_drawn_leads_to_its_table(visit_house: Callable[..., Visit]) -> None:
+    visit = visit_house()
+    visit.page.route("**/figures/mix.json", lambda route: route.fulfill(status=503, body="{}"))
+    visit.open("/p/made_up")
+    visit.page.evaluate("window.fiel.drawAll()")
+    visit.page.locator("#figure-mix .chart[data-drawn=failed]").wait_for()
+    assert "could not be drawn" in visit.page.locator("#figure-mix .chart").inner_text()
+    assert visit.page.locator("#figure-mix").get_by_role("link", name="Show as a table").is_visible()
+    visit.page.locator("#figure-stages .chart[data-drawn=yes]").wait_for()
+
+
+@pytest.mark.chromium
 def test_without_scripts_the_figures_and_their_tables_are_still_there(visit_house: Callable[..., Visit]) -> None:
     visit = visit_house(java_script_enabled=False)
     visit.open("/p/made_up")
