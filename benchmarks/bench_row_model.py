@@ -5,9 +5,9 @@
 Three made-up models of 200 trees: 90 numbers and 3 categories, 320 numbers, and 90 numbers with an embedding of 8. For
 each: microseconds for one customer (values as the store has them) beside `CatBoostClassifier.predict` of the same
 values in a list and beside the batch's way (a frame of one row); milliseconds for 1,000 customers beside the batch's
-way; and milliseconds to explain one customer. Medians. Printed too: how many of 2,000 customers differ in any bit
-between one at a time, all at once and the batch. Limits: no bit differs; one customer takes 1.5 times CatBoost's own at
-the most (beside an embedding, 2.5 times); 1,000 take 20 ms at the most.
+way; and milliseconds to explain one customer. Medians of processor time. Printed too: how many of 2,000 customers
+differ in any bit between one at a time, all at once and the batch. Limits: no bit differs; one customer takes 1.5 times
+CatBoost's own at the most (beside an embedding, 2.5 times); 1,000 take 20 ms at the most.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ def fitted(rows: pl.DataFrame, is_embedded: bool) -> LoadedModel:
 
 
 def median_ms(work: Callable[[], Any], repeats: int) -> float:
-    """Milliseconds of `work`, the median."""
+    """Milliseconds of processor time of `work` (both cores' together), the median."""
     work()
     took = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     return statistics.median(took) * 1_000
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -139,7 +140,8 @@ class RowModel:
 
     def frame(self, rows: Sequence[Row]) -> pl.DataFrame:
         """The rows as a frame of the inputs, as a snapshot has them: whole numbers and booleans stay what they are."""
-        self._check(rows)
+        for row in rows:
+            self._check([row])
         return pl.DataFrame([self.column(name, rows) for name in self.inputs])
 
     def column(self, name: str, rows: Sequence[Row]) -> pl.Series:
@@ -189,7 +191,7 @@ class RowModel:
         """Turns what numbers and text of the right type can still be wrong with into a FeatureError."""
         try:
             yield
-        except (CatBoostError, EstimatorError, OverflowError, UnicodeEncodeError) as error:
+        except (CatBoostError, EstimatorError, OverflowError, TypeError, UnicodeEncodeError) as error:
             raise self._refused(rows) from error
 
     def _pool(self, rows: Sequence[Row]) -> Pool:
@@ -241,19 +243,28 @@ class RowModel:
         return embedding.of(self._table(pick, rows))
 
     def _table(self, pick: Callable[[Row], Row], rows: Sequence[Row]) -> Array:
-        """The picked numbers of the rows, NaN for empty: rows x columns."""
-        return np.array([pick(row) for row in rows], dtype=np.float64).reshape(len(rows), -1)
+        """The picked numbers of the rows, NaN for empty: rows x columns. TypeError for what is no number."""
+        table = np.empty((len(rows), len(pick(rows[0]))))
+        for at, row in enumerate(rows):
+            values = pick(row)
+            try:  # NumPy would read a number out of text; an array of doubles takes numbers only, and is quicker
+                table[at] = array("d", values)
+            except TypeError:
+                table[at] = array("d", [_NAN if value is None else value for value in values])
+        return table
 
     def _check(self, rows: Sequence[Row]) -> None:
-        """Refuse rows of another length and values of another type; quick where there is nothing to refuse."""
-        width = len(self.inputs)
+        """Refuse rows of another length and values of another type; quick where there is nothing to refuse.
+
+        Of many rows the numbers are left to `_table`, which refuses what is none.
+        """
+        width, is_few = len(self.inputs), len(rows) <= FEW_ROWS
         for row in rows:
             if len(row) != width:
                 raise SchemaError(f"a row holds {len(row)} values, model version {self.version} reads {width}")
-            if not (
-                _NUMBERS.issuperset(map(type, self._numbers_of(row)))
-                and _CATEGORIES.issuperset(map(type, self._categories_of(row)))
-            ):
+            if not _CATEGORIES.issuperset(map(type, self._categories_of(row))):
+                raise self._refused([row])
+            if is_few and not _NUMBERS.issuperset(map(type, self._numbers_of(row))):
                 raise self._refused([row])
 
     def _refused(self, rows: Sequence[Row]) -> FeatureError:
