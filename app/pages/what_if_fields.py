@@ -40,6 +40,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 _DAYS_IN_WINDOW = re.compile(r"(active|purchase)_days_d(?P<days>\d+)")
 """Counts of days, which the days of their window limit."""
 
+_RAW = ("x_", "sum_", "difference_", "ratio_")
+"""Columns of a source's own, of which only their splits are known."""
+
 _SCORES = ("r_score", "f_score", "m_score")
 """Scores of 1 to 5."""
 
@@ -154,7 +157,7 @@ def _number(name: str, value: Any, bounds: tuple[float, float], program: Program
     )
     known = [bound for bound in (*bounds, value) if bound is not None]
     low, high = min(known) / factor, max(known) / factor
-    if form in ("count", "share", "value") and low > 0:
+    if low > 0 and not name.startswith(_RAW):
         low = 0.0  # nothing lies below it, and a reader may well ask about it
     window = _DAYS_IN_WINDOW.fullmatch(name)
     if window:

@@ -26,12 +26,11 @@
   }
   const form = document.querySelector("form.what-if");
   if (!form) { return; }
-  form.addEventListener("reset", (event) => {
+  const reset = form.querySelector("[data-reset]");
+  reset.addEventListener("click", (event) => {
     event.preventDefault();
     for (const { number, follow } of made) { number.value = number.dataset.now; follow(); }
-    for (const choice of form.querySelectorAll("select")) {
-      for (const option of choice.options) { option.selected = option.value === choice.dataset.now; }
-    }
+    for (const choice of form.querySelectorAll("select")) { choice.value = choice.dataset.now; }
     form.requestSubmit();
   });
 })();
