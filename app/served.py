@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+PAUSE_S = 5.0
+"""Seconds in which answers are dropped after a file could not be written: a full disk is not tried for each answer."""
+
 WAKES_EVERY_S = 1.0
 """Seconds between two writes: what a killed process may lose."""
 
@@ -60,6 +63,7 @@ class ServedLog:
         self._files: dict[str, _Open] = {}
         self._said_at = 0.0
         self._told_at = 0
+        self._pause_until = 0.0
         self.waiting = 0
         self.written = 0
         self.dropped = 0
@@ -98,8 +102,7 @@ class ServedLog:
         rows = len(scored)
         with self._lock:
             if self.waiting + rows > self._buffer_rows:
-                self.dropped += rows
-                metrics.SERVED_DROPPED.inc(rows)
+                self._drop(rows)
                 return
             self.waiting += rows
             self._told_at = max(self._told_at + 1, time.time_ns() // 1000)  # a caller may use its request id again
@@ -121,10 +124,13 @@ class ServedLog:
                     return
                 answer = self._answers.popleft()
             rows = len(answer[-1])
-            try:
-                self.written += self._write(answer)
-            except OSError as error:
-                self._give_up(answer[2], rows, error)
+            if time.monotonic() < self._pause_until:
+                self._drop(rows)
+            else:
+                try:
+                    self.written += self._write(answer)
+                except OSError as error:
+                    self._give_up(answer[2], rows, error)
             with self._lock:
                 self.waiting -= rows
 
@@ -166,20 +172,28 @@ class ServedLog:
         return len(scored)
 
     def _finish(self, program: str) -> None:
-        file = self._files.pop(program)
+        file = self._files[program]
         try:
             file.file.finish()
         except OSError as error:
             self._give_up(program, 0, error)
+        else:
+            del self._files[program]
 
     def _give_up(self, program: str, rows: int, error: OSError) -> None:
-        """Count what could not be written, and begin another file with the next answer; said once a minute."""
-        self.dropped += rows
-        metrics.SERVED_DROPPED.inc(rows)
-        self._files.pop(program, None)
+        """Count what could not be written, and pause; said once a minute."""
+        self._drop(rows)
+        self._pause_until = time.monotonic() + PAUSE_S
+        file = self._files.pop(program, None)
+        if file is not None:
+            file.file.abandon()
         if time.monotonic() - self._said_at > 60 or not self._said_at:
             self._said_at = time.monotonic()
             _LOG.error("the log of answers cannot be written (%s): answers are dropped until it can", error.strerror)
+
+    def _drop(self, rows: int) -> None:
+        self.dropped += rows
+        metrics.SERVED_DROPPED.inc(rows)
 
 
 class _Open:

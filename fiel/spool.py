@@ -37,17 +37,21 @@ class SpoolFile:
         while view:
             view = view[os.write(self._file, view) :]
 
+    def abandon(self) -> None:
+        """Let go of a file that cannot be written any more: a collector takes what is whole in it."""
+        os.close(self._file)
+
     def finish(self) -> Path:
         """Make the file last and give it to the collector; its new path."""
         os.fsync(self._file)
         finished = self.path.with_suffix(FINISHED)
         self.path.rename(finished)
-        os.close(self._file)
         folder = os.open(finished.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+        os.close(self._file)
         return finished
 
 

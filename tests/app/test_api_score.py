@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -102,6 +103,21 @@ def test_the_text_of_an_answer_is_read_back_to_the_same_float(chain: Chain, chai
     text = chain_client.post("/v1/teomewhy/score", json={"customers": list(chain.probs)}).text
     told = [one["prob"] for one in orjson.loads(text)["results"]]
     assert told == list(chain.probs.values())
+
+
+def test_postgresql_gives_the_bits_of_the_batch_too(postgres_url: str, tmp_path: Path, make_client: MakeClient) -> None:
+    world = worlds.published(tmp_path, postgres_url)
+    client = make_client(world.serve())
+    expected = [
+        None if stage == "zumbi" else prob.hex()
+        for stage, prob in zip(
+            world.snapshot["stage"], world.models["teomewhy"].predict(world.snapshot).tolist(), strict=True
+        )
+    ]
+    assert list(bits(ask(client, *world.customers)).values()) == expected
+    assert list(bits(ask(client, world.customers[0])).values()) == expected[:1]
+    shown = client.get(f"/v1/teomewhy/customers/{world.customers[1]}").json()
+    assert shown["score"]["prob"].hex() == expected[1]
 
 
 # ------------------------------------------------------------------------------------------ what is answered

@@ -120,8 +120,9 @@ def test_a_full_buffer_drops_and_counts_and_never_waits(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_cannot_be_written_drops_and_counts_and_recovers(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(served, "PAUSE_S", 0.0)
     (tmp_path / "club").write_text("a file where the folder should be")
     log = ServedLog(tmp_path)
     log.add("request-1", "club", "fiel", "score", [answer("secret-id")])
@@ -133,6 +134,25 @@ def test_a_disk_that_cannot_be_written_drops_and_counts_and_recovers(
     log.add("request-2", "club", "fiel", "score", [answer()])
     log.stop()
     assert [row[1] for row in rows(tmp_path / "club")] == ["request-2"]
+
+
+def test_a_disk_that_fills_up_leaves_no_file_open_and_is_not_tried_for_each_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[SpoolFile] = []
+
+    def full(file: SpoolFile, _lines: bytes) -> None:
+        tried.append(file)
+        raise OSError(28, "No space left on device")
+
+    log = ServedLog(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolFile, "write", full)
+        for number in range(20):
+            log.add(f"request-{number}", "club", "fiel", "score", [answer()])
+        log.stop()
+    assert (len(tried), log.dropped, log.waiting) == (1, 20, 0)
+    assert [file.is_abandoned for file in found(tmp_path / "club")] == [True]  # its lock is gone: it was closed
 
 
 def test_the_share_is_decided_by_the_request_and_always_the_same(tmp_path: Path) -> None:
