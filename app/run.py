@@ -29,12 +29,12 @@ def serve(host: str | None = None, port: int | None = None, workers: int | None 
     FielError says in one line what keeps it from starting: a taken port, a store that is away, older or empty, an
     address for others without a key. Running requests are finished before the end, for FIEL_SERVE_SHUTDOWN_SECONDS.
     """
-    for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
-        if value is not None:
-            os.environ[f"FIEL_SERVE_{name}"] = str(value)
-    settings = load_serve_settings()
+    asked = {"host": host, "port": port, "workers": workers}
+    given = {name: value for name, value in asked.items() if value is not None}
+    settings = load_serve_settings(**given)
     programs = check_store(settings)
     with listening(settings) as listener, _metrics_folder(settings):
+        os.environ |= {f"FIEL_SERVE_{name.upper()}": str(value) for name, value in given.items()}  # workers read them
         os.environ.setdefault("FIEL_SERVE_SESSION_SECRET", secrets.token_urlsafe(32))  # one for all workers
         shown = f"http://{_shown(listener)}"
         sys.stderr.write(f"serving {', '.join(programs)} at {shown} (Ctrl-C ends it)\n")
