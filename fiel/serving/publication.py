@@ -50,7 +50,7 @@ def publication(
         model_version=str(known.scores["model_version"].first()),
         known_through=known.as_of - timedelta(days=1),
         scores=ranking(known, parts),
-        documents=pl.concat(list(documents)),
+        documents=documents,
         feature_names=documents.feature_names,
         parts=page_parts(known, data, ledger, fits),
     )

@@ -31,7 +31,7 @@ def content(given: Publication) -> dict[str, str]:
     """All bytes of a publication, by what they are."""
     return {
         "scores": given.scores.write_ndjson(),
-        "documents": given.documents.write_ndjson(),
+        "documents": pl.concat(list(given.documents)).write_ndjson(),
         "features": json.dumps(given.feature_names),
         "facts": f"{given.as_of} {given.known_through} {given.model_version}",
         **{name: json.dumps(part, sort_keys=True) for name, part in given.parts.items()},
