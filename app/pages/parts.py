@@ -92,10 +92,8 @@ class PartsCache:
 
 def parts_of(service: Service, program: str) -> Parts | None:
     """The newest parts of `program`, from this worker's memory where they are there."""
-    return _CACHES.setdefault(id(service), (service, PartsCache()))[1].of(service, program)
-
-
-_CACHES: dict[int, tuple[Service, PartsCache]] = {}
+    cache: PartsCache = vars(service).setdefault("page_parts", PartsCache())  # lives and ends with its service
+    return cache.of(service, program)
 
 
 def _read(service: Service, program: str, newest: SetRow, version: str) -> Parts:

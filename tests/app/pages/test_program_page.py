@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.pages.key_figures import key_figures
-from app.pages.parts import PartsCache
+from app.pages.parts import PartsCache, parts_of
+from app.pages.warm import warm_up
 from app.pages.words import number
 from app.service import Service
 from app.settings import ServeSettings
@@ -232,6 +233,20 @@ def test_parts_are_read_once_for_each_publication(house: House, monkeypatch: pyt
     first, second = cache.of(service, "made_up"), cache.of(service, "made_up")
     assert first is second
     assert sorted(asked) == ["champion", "figures", "overview", "rewards"]
+    service.reader.close()
+
+
+def test_a_worker_reads_what_pages_need_before_they_are_asked_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service.of(house.serve())
+    warm_up(service).join(60)
+    asked: list[str] = []
+    monkeypatch.setattr(service.reader, "part", lambda program, name: asked.append(name))
+    found = parts_of(service, "made_up")
+    assert found is not None
+    assert len(found.figures) == len(part(house, "figures"))
+    assert asked == []
     service.reader.close()
 
 
