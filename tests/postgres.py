@@ -50,6 +50,19 @@ class PostgresServer:
         """Stop it at once, as a crash would: connections break; what was committed is there after a start."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self._data))
 
+    def processor_seconds(self) -> float:
+        """Seconds of processor that the server took since it was started, all its processes together."""
+        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        ticks = 0
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                fields = status.read_text().rpartition(")")[2].split()
+                if int(status.parent.name) == postmaster:
+                    ticks += sum(int(field) for field in fields[11:15])  # its own, and those of its children that ended
+                elif int(fields[1]) == postmaster:
+                    ticks += sum(int(field) for field in fields[11:13])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def remove(self) -> None:
         """Stop it and remove its folder."""
         with contextlib.suppress(subprocess.CalledProcessError):  # it may have been stopped already

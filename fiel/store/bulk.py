@@ -1,8 +1,9 @@
 # ruff: noqa: S608 - statements are made of the store's own table and column names; values are always bound
 """Many rows at once: a table's rows of one set become exactly those of a frame, inside the caller's transaction.
 
-PostgreSQL: COPY into a temporary table, removal of the rows that are gone, then INSERT ... ON CONFLICT DO UPDATE of
-those that differ. SQLite: the same with `executemany`. Rows that are equal are not written.
+PostgreSQL: a new set by COPY; over a set that is there COPY into a temporary table, removal of the rows that are gone,
+then INSERT ... ON CONFLICT DO UPDATE of those that differ. SQLite: the same with `executemany`. Rows that are equal
+are not written.
 """
 
 from __future__ import annotations
@@ -49,47 +50,50 @@ def _copy(
     names: Sequence[str],
     pieces: Iterable[pl.DataFrame],
 ) -> None:
+    keys = {"program": program, "as_of": as_of}
+    wanted = sa.text(f"SELECT 1 FROM {table.name} WHERE program = :program AND as_of = :as_of LIMIT 1")
+    if connection.execute(wanted, keys).first() is None:
+        of_set = [pl.lit(program).alias("program"), pl.lit(as_of).alias("as_of")]
+        _copy_to(connection, table.name, [*KEY[:2], *names], (piece.select(*of_set, *names) for piece in pieces))
+        return
     incoming, columns = f"incoming_{table.name}", ", ".join(names)
+    connection.exec_driver_sql("SET LOCAL work_mem = '64MB'")
     connection.exec_driver_sql(
         f"CREATE TEMP TABLE {incoming} ON COMMIT DROP AS SELECT {columns} FROM {table.name} WITH NO DATA"
     )
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor().copy(f"COPY {incoming} ({columns}) FROM STDIN (FORMAT csv)") as copy:
-        for piece in pieces:
-            for text in csv_slices(piece):
-                copy.write(text)
-    keys = {"program": program, "as_of": as_of}
-    found = connection.execute(
-        sa.text(f"SELECT 1 FROM {table.name} WHERE program = :program AND as_of = :as_of LIMIT 1"), keys
-    ).first()
-    if found is not None:
-        connection.exec_driver_sql(f"CREATE INDEX ON {incoming} (customer_id)")
-        connection.exec_driver_sql(f"ANALYZE {incoming}")
-        connection.execute(
-            sa.text(
-                f"DELETE FROM {table.name} AS kept WHERE program = :program AND as_of = :as_of "
-                f"AND NOT EXISTS (SELECT FROM {incoming} AS i WHERE i.customer_id = kept.customer_id)"
-            ),
-            keys,
-        )
+    _copy_to(connection, incoming, names, pieces)
+    connection.exec_driver_sql(f"CREATE INDEX ON {incoming} (customer_id)")
+    connection.exec_driver_sql(f"ANALYZE {incoming}")
+    connection.execute(
+        sa.text(
+            f"DELETE FROM {table.name} AS kept WHERE program = :program AND as_of = :as_of "
+            f"AND NOT EXISTS (SELECT FROM {incoming} AS i WHERE i.customer_id = kept.customer_id)"
+        ),
+        keys,
+    )
     values = [name for name in names if name not in KEY]
-    new = f"SELECT CAST(:program AS varchar), CAST(:as_of AS date), {columns} FROM {incoming}"
-    if found is not None:  # left out before they are inserted: a conflict would lock, and so write, every equal row
-        before, after = (", ".join(f"{side}.{name}" for name in values) for side in ("kept", "i"))
-        new = (
+    before, after = (", ".join(f"{side}.{name}" for name in values) for side in ("kept", "i"))
+    # Equal rows are left out before the insert: a conflict would lock, and so write, every one of them.
+    connection.execute(
+        sa.text(
+            f"INSERT INTO {table.name} (program, as_of, {columns}) "
             f"SELECT CAST(:program AS varchar), CAST(:as_of AS date), i.* FROM {incoming} AS i "
             f"LEFT JOIN {table.name} AS kept ON kept.program = :program AND kept.as_of = :as_of "
             f"AND kept.customer_id = i.customer_id "
-            f"WHERE kept.customer_id IS NULL OR ({before}) IS DISTINCT FROM ({after})"
-        )
-    connection.execute(
-        sa.text(
-            f"INSERT INTO {table.name} (program, as_of, {columns}) {new} ORDER BY 3 "
+            f"WHERE kept.customer_id IS NULL OR ({before}) IS DISTINCT FROM ({after}) "
             f"ON CONFLICT (program, as_of, customer_id) DO UPDATE SET "
             + ", ".join(f"{name} = excluded.{name}" for name in values)
         ),
         keys,
     )
+
+
+def _copy_to(connection: Connection, table: str, names: Sequence[str], pieces: Iterable[pl.DataFrame]) -> None:
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor().copy(f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT csv)") as copy:
+        for piece in pieces:
+            for text in csv_slices(piece):
+                copy.write(text)
 
 
 def _execute_many(

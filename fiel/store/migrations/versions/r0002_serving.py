@@ -90,7 +90,6 @@ def _documents_and_parts() -> None:
         sa.Column("customer_id", CUSTOMER_ID, primary_key=True),
         sa.Column("features", sa.Text, comment="JSON list in the order of the set's feature_names."),
         sa.Column("document", sa.Text, comment="JSON object."),
-        sa.ForeignKeyConstraint(["program", "as_of"], ["score_sets.program", "score_sets.as_of"]),
     )
     op.create_table(
         "program_parts",
