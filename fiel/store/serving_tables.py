@@ -87,7 +87,7 @@ DOCUMENTS = sa.Table(
     sa.Column("features", sa.Text, comment="JSON list in the order of the set's feature_names."),
     sa.Column("document", sa.Text, comment="JSON object."),
 )
-"""No foreign key: publishing is the only writer, and a check of every row is a sixth of a load's time (measured for scores)."""
+"""No foreign key: publishing is the only writer, and checking every row is a sixth of a load (measured for scores)."""
 
 
 PARTS = sa.Table(
