@@ -18,6 +18,8 @@ from fiel.models.what_if import Difference, compare
 
 _RANGES: dict[str, dict[str, tuple[float, float]]] = {}
 _MOST_RANGES = 32
+_ENDS = 1e37
+"""Splits beyond it tell nothing but missing values apart."""
 
 
 def reasons(scored: Scored, live: Live | None, document: Mapping[str, Any], voice: Voice) -> list[str]:
@@ -101,5 +103,9 @@ def _borders(model: RowModel) -> dict[str, tuple[float, float]]:
     if not isinstance(inside, CatBoostClassifier):
         return {}
     names = inside.feature_names_
-    borders = {names[index]: splits for index, splits in inside.get_borders().items() if splits}
-    return {name: (float(min(splits)), float(max(splits))) for name, splits in borders.items()}
+    # CatBoost keeps missing values apart by a split at the end of all 32-bit numbers: no value of anybody's.
+    borders = {
+        names[index]: [float(split) for split in splits if abs(split) < _ENDS]
+        for index, splits in inside.get_borders().items()
+    }
+    return {name: (min(splits), max(splits)) for name, splits in borders.items() if splits}

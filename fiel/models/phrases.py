@@ -229,9 +229,10 @@ def _shown(phrase: Phrase, program: Program) -> pl.Expr:
         return value.cast(pl.String).str.replace_all("_", " ").fill_null("none")
     if form == "weekday":
         names = dict(enumerate(WEEKDAYS, start=1))
-        return value.cast(pl.Int64).replace_strict(names, default="day", return_dtype=pl.String)
+        return value.cast(pl.Int64, strict=False).replace_strict(names, default="day", return_dtype=pl.String)
     if form == "share":
-        return (value * 100).round(0).cast(pl.Int64).cast(pl.String).fill_null("none") + pl.lit(" %")
+        percent = (value.cast(pl.Float64) * 100).round(0)
+        return _as_whole(percent, percent.cast(pl.Int64, strict=False).cast(pl.String)).fill_null("none") + pl.lit(" %")
     number = value.cast(pl.Float64)
     if form == "value":
         number = number / program.value.scale
@@ -244,10 +245,15 @@ def _shown(phrase: Phrase, program: Program) -> pl.Expr:
 
 
 def _whole(number: pl.Expr) -> pl.Expr:
-    """A whole number as text, thousands separated, below 10^18."""
-    left = number.round(0).cast(pl.Int64)
+    """A whole number as text, thousands separated; from about 10^19 on, which nobody means, as a float is written."""
+    left = number.round(0).cast(pl.Int64, strict=False)
     text = left.abs().cast(pl.String)
     # One group of three is set apart at a time, from the right.
     for _ in range(6):
         text = text.str.replace(r"^(\d+)(\d{3})(,|$)", "${1},${2}${3}")
-    return pl.when(left < 0).then(pl.lit("-")).otherwise(pl.lit("")) + text
+    return _as_whole(number, pl.when(left < 0).then(pl.lit("-")).otherwise(pl.lit("")) + text)
+
+
+def _as_whole(number: pl.Expr, text: pl.Expr) -> pl.Expr:
+    """`text`, or the float as it is written where it is too large for a whole number."""
+    return pl.coalesce(text, number.cast(pl.String))

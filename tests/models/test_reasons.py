@@ -30,6 +30,15 @@ def model_on(frame: pl.DataFrame, features: tuple[str, ...]) -> LoadedModel:
     return LoadedModel("3", "catboost", "d" * 64, fit(recipe, rows), features, categorical)
 
 
+@pytest.mark.parametrize("value", [1e300, -3.4e38, float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "column", ["x_var3", "active_days_d28", "active_days_share_d28", "value_net_d28", "as_of_weekday"]
+)
+def test_a_number_that_nobody_means_still_has_a_sentence(column: str, value: float) -> None:
+    (said,) = sentences(column, pl.Series([value]), pl.Series([True]), PROGRAM)
+    assert said.endswith((" raises it", " raise it"))
+
+
 @pytest.mark.parametrize(
     ("column", "value", "raises", "sentence"),
     [

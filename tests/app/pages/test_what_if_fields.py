@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
+from catboost import CatBoostClassifier
 
+from app.pages.customer_model import ranges_of
 from app.pages.what_if_fields import Field, fields
+from fiel.models.loaded import LoadedModel
+from fiel.models.row_model import RowModel
 from fiel.program import Program, read_program
 from fiel.settings import HOME
 
@@ -104,3 +109,13 @@ def test_categories_are_chosen_from_their_levels_and_others_are_not_asked_for(cl
 def test_a_mark_is_yes_or_no(club: Program) -> None:
     (found,) = fields({"has_email": True}, {"has_email": 1.0}, {}, (), club)
     assert (found.kind, found.read("true"), found.read("false")) == ("mark", True, False)
+
+
+def test_the_split_that_tells_missing_values_apart_is_no_limit_of_a_range() -> None:
+    frame = pl.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, None, None] * 30, "y": [0, 0, 1, 1, 1, 0] * 30})
+    model = CatBoostClassifier(iterations=20, depth=2, allow_writing_files=False, verbose=False, thread_count=1)
+    model.fit(frame.select("x").to_numpy(), frame["y"].to_numpy())
+    model.set_feature_names(["x"])
+    assert any(abs(split) > 1e37 for split in model.get_borders()[0])
+    low, high = ranges_of(RowModel(LoadedModel("1", "catboost", "some digest", model, ("x",))))["x"]
+    assert 1 < low < high < 4
