@@ -9,12 +9,10 @@ differs in the last bit for one customer in thirty. The columns of an embedding 
 from __future__ import annotations
 
 import hashlib
-import math
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from operator import itemgetter
 from typing import Any, cast
 
 import numpy as np
@@ -26,18 +24,16 @@ from fiel.models.classifier import NO_CATEGORY, embedding_of
 from fiel.models.embedded import FittedEmbedding
 from fiel.models.loaded import Kind, LoadedModel, depends_on_data, model_of
 from fiel.models.metrics import Array
+from fiel.models.row_values import CATEGORIES, NUMBERS, Row, dtype_of, picker, same, wrong_value
 from fiel.models.stage_rule import StageRule
 from fiel.store.models import ServedModel
 
-Row = Sequence[Any]
-"""A customer's values, in the order of a model's `inputs`: numbers, booleans, text (categories), None for empty."""
+__all__ = ["FEW_ROWS", "Row", "RowModel"]
 
 FEW_ROWS = 8
 """Up to here CatBoost reads Python lists faster than arrays that are made first."""
 
 _NAN = float("nan")
-_NUMBERS = frozenset({float, int, bool, type(None)})
-_CATEGORIES = frozenset({str, type(None)})
 
 
 class RowModel:
@@ -58,16 +54,16 @@ class RowModel:
         self._place = {name: place for place, name in enumerate(self.inputs)}
         self._numbers = [name for name in self.inputs if name not in set(self.categorical)]
         is_whole = self._numbers == list(self.inputs)
-        self._numbers_of = _same if is_whole else _picker([self._place[name] for name in self._numbers])
-        self._categories_of = _picker([self._place[name] for name in self.categorical])
+        self._numbers_of = same if is_whole else picker([self._place[name] for name in self._numbers])
+        self._categories_of = picker([self._place[name] for name in self.categorical])
         self._embedding = None if isinstance(loaded.model, StageRule) else embedding_of(loaded.model)
         made = [] if self._embedding is None else self._embedding.names
         at = {name: place for place, name in enumerate((*self.inputs, *made))}
         order = [at[name] for name in self.features]
-        self._in_order = None if order == list(range(len(at))) else _picker(order)
+        self._in_order = None if order == list(range(len(at))) else picker(order)
         self._category_places = [self.features.index(name) for name in self.categorical]
         self._embedded_of = (
-            None if self._embedding is None else _picker([self._place[name] for name in self._embedding.inputs])
+            None if self._embedding is None else picker([self._place[name] for name in self._embedding.inputs])
         )
 
     @classmethod
@@ -148,7 +144,7 @@ class RowModel:
         """The values of one input, as `frame` has them; the rows are not checked."""
         place = self._place[name]
         values = [row[place] for row in rows]
-        return pl.Series(name, values, dtype=pl.String if name in self.categorical else _dtype(values))
+        return pl.Series(name, values, dtype=pl.String if name in self.categorical else dtype_of(values))
 
     def reader(self, names: Sequence[str]) -> Callable[[Row], Row]:
         """A function that makes a row of the values of the published columns `names`, given in their order.
@@ -164,8 +160,8 @@ class RowModel:
                 f"{', '.join(missing)}; publish again with this champion (`fiel run publish`)"
             )
         if all(name in at for name in self.inputs):
-            return _picker([at[name] for name in self.inputs])
-        pick = _picker([at.get(name, len(names)) for name in self.inputs])
+            return picker([at[name] for name in self.inputs])
+        pick = picker([at.get(name, len(names)) for name in self.inputs])
         return lambda values: pick([*values, None])
 
     def row_of(self, features: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
@@ -192,7 +188,7 @@ class RowModel:
         try:
             yield
         except (CatBoostError, EstimatorError, OverflowError, TypeError, UnicodeEncodeError) as error:
-            raise self._refused(rows) from error
+            raise wrong_value(self.inputs, self.categorical, rows) from error
 
     def _pool(self, rows: Sequence[Row]) -> Pool:
         """CatBoost's input of rows that were checked."""
@@ -262,63 +258,10 @@ class RowModel:
         for row in rows:
             if len(row) != width:
                 raise SchemaError(f"a row holds {len(row)} values, model version {self.version} reads {width}")
-            if not _CATEGORIES.issuperset(map(type, self._categories_of(row))):
-                raise self._refused([row])
-            if is_few and not _NUMBERS.issuperset(map(type, self._numbers_of(row))):
-                raise self._refused([row])
-
-    def _refused(self, rows: Sequence[Row]) -> FeatureError:
-        """What is wrong with the first value that is not of its input's type."""
-        texts = set(self.categorical)
-        for row in rows:
-            for name, value in zip(self.inputs, row, strict=True):
-                if name in texts and type(value) not in _CATEGORIES:
-                    return FeatureError(f"{name} is {_kind_of(value)}: give text, or null for empty", name)
-                if name not in texts and type(value) not in _NUMBERS:
-                    return FeatureError(f"{name} is {_kind_of(value)}: give a number, or null for empty", name)
-                if name in texts and value is not None and not _is_text(value):
-                    return FeatureError(f"{name} is no text that can be written: half a character stands alone", name)
-                if name not in texts and value is not None and not _is_finite(value):
-                    return FeatureError(f"{name} is too large: give a finite number", name)
-        return FeatureError("the values cannot be read by the model", self.inputs[0])
-
-
-def _picker(places: list[int]) -> Callable[[Row], Row]:
-    """A function that gives the values at `places`, in that order; `itemgetter` for any number of them."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda values: tuple(values[place] for place in places)
-
-
-def _same(row: Row) -> Row:
-    return row
-
-
-def _dtype(values: Sequence[Any]) -> type[pl.DataType]:
-    kinds = {type(value) for value in values} - {type(None)}
-    if kinds == {bool}:
-        return pl.Boolean
-    return pl.Int64 if kinds == {int} and all(abs(v) < 2**63 for v in values if v is not None) else pl.Float64
-
-
-def _kind_of(value: Any) -> str:
-    kinds = {str: "text", bool: "a boolean", list: "a list", tuple: "a list", dict: "an object"}
-    return kinds.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return not math.isinf(float(value))
-    except OverflowError:
-        return False
+            if not CATEGORIES.issuperset(map(type, self._categories_of(row))):
+                raise wrong_value(self.inputs, self.categorical, [row])
+            if is_few and not NUMBERS.issuperset(map(type, self._numbers_of(row))):
+                raise wrong_value(self.inputs, self.categorical, [row])
 
 
 def _dates(found: Any) -> tuple[date, ...]:
