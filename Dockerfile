@@ -1,4 +1,4 @@
-# The worker's image: the domain, the flows and their deployments, from the hashed lock.
+# The image of worker and service: domain, flows, deployments and the app, from the hashed lock.
 FROM python:3.11-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 DO_NOT_TRACK=true MLFLOW_DISABLE_TELEMETRY=true PREFECT_SERVER_ANALYTICS_ENABLED=false \
@@ -12,6 +12,7 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 
 COPY --chown=fiel:fiel pyproject.toml README.md LICENSE prefect.yaml ./
 COPY --chown=fiel:fiel fiel fiel
+COPY --chown=fiel:fiel app app
 COPY --chown=fiel:fiel tasks tasks
 COPY --chown=fiel:fiel flows flows
 COPY --chown=fiel:fiel deployments deployments
