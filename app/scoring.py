@@ -37,6 +37,9 @@ AT_ONCE = 8
 """Customers up to which a request on SQLite is answered without a thread: a look-up and a prediction take less time
 than a change of threads; more would hold up the other requests."""
 
+MANY = AT_ONCE + 1
+"""As much work as is never done without a thread: an explanation takes some milliseconds."""
+
 OUTSIDE = "the customer is outside the model's population: it was not trained on such customers"
 
 

@@ -26,7 +26,7 @@ from app.champions import Live
 from app.dependencies import ProgramDep, ServiceDep
 from app.limits import check_batch
 from app.problems import Problem
-from app.scoring import Given, Scored, in_store, live_model, log_served, score_mixed
+from app.scoring import MANY, Given, Scored, in_store, live_model, log_served, score_mixed
 from app.service import Service
 from fiel.program import Program
 
@@ -70,7 +70,8 @@ async def score(request: Request, service: ServiceDep, program: ProgramDep, body
 
 async def _scored(request: Request, program: Program, asked: list[str | Given], body: ScoreRequest) -> Response:
     service: Service = request.app.state.service
-    return await in_store(service, len(asked), _answer, service, program, id_of(request), asked, body)
+    effort = MANY if body.reasons else len(asked)
+    return await in_store(service, effort, _answer, service, program, id_of(request), asked, body)
 
 
 def _asked(position: int, one: str | int | ScoreItem) -> str | Given:

@@ -16,6 +16,7 @@ from app.champions import Live
 from app.dependencies import ProgramDep, ServiceDep
 from app.problems import Problem
 from app.scoring import (
+    MANY,
     OUTSIDE,
     Scored,
     in_store,
@@ -32,9 +33,6 @@ from fiel.program import Program
 
 router = APIRouter(tags=["scores"], route_class=JsonRoute)
 
-_MANY = 9
-"""More than what is answered without a thread: two explanations take some milliseconds."""
-
 
 @router.post(
     "/v1/{program}/what-if",
@@ -49,7 +47,7 @@ async def what_if(request: Request, service: ServiceDep, program: ProgramDep, bo
     Features that hang together are the caller's business: who changes one window of active days and not the others
     asks about a customer who cannot be. The answer says what the model makes of it, not what would come of an action.
     """
-    return await in_store(service, _MANY, _answer, service, program, id_of(request), body)
+    return await in_store(service, MANY, _answer, service, program, id_of(request), body)
 
 
 def _answer(service: Service, program: Program, request_id: str, body: WhatIfRequest) -> Response:

@@ -11,7 +11,7 @@ MOST_FEATURES = 2_000
 
 CustomerText = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")]
 CustomerId = Annotated[
-    CustomerText | Annotated[int, Field(ge=0, le=2**63 - 1)],
+    CustomerText | Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)],
     Field(
         description="Id of a customer, as the program's source has it. A number is read as its digits.",
         examples=["000ff655-fa9f-4baa-a108-47f581ec52a1", 42],
@@ -44,9 +44,9 @@ Basis = Annotated[
 
 
 class Given(BaseModel):
-    """What a caller sends: nothing that is not known."""
+    """What a caller sends: nothing that is not known, and every value of its own type (true is no number)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Told(BaseModel):
