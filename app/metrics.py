@@ -1,16 +1,12 @@
-"""Prometheus metrics. With several workers each writes its own files, and a scrape of any worker adds them up.
+"""What is counted where things happen, for Prometheus; `app.scrape` tells it, with what the service knows.
 
-Counters and histograms are counted where things happen; what every worker knows alike (which model is in service, how
-old the scores are) is read from the service at the moment of the scrape.
+With several workers each writes its own files, and a scrape of any worker adds them up.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,14 +17,7 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
-if TYPE_CHECKING:
-    from app.service import Service
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a further series for each, which nobody reads
 _COUNTED = CollectorRegistry()
@@ -75,13 +64,6 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     found[1].observe(seconds)
 
 
-def exposition(service: Service) -> bytes:
-    """All metrics in Prometheus' text format."""
-    known = CollectorRegistry()
-    known.register(_Known(service))
-    return counted() + generate_latest(known)
-
-
 def counted() -> bytes:
     """What was counted, of all workers together."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
@@ -100,34 +82,3 @@ def _forget_the_dead(folder: Path) -> None:
             os.kill(pid, 0)
         except ProcessLookupError:
             multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
-
-
-class _Known(Collector):
-    """What the service knows at this moment; the same in every worker."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def collect(self) -> Iterator[Metric]:
-        info = GaugeMetricFamily(
-            "fiel_model_info",
-            "The models in service: always 1.",
-            labels=("program", "target", "version", "kind", "digest"),
-        )
-        state = self._service.state()
-        for found in state.models:
-            info.add_metric((found.program, found.target, found.version, found.kind, found.digest[:12]), 1)
-        yield info
-        age = GaugeMetricFamily(
-            "fiel_score_age_seconds", "Time since the as_of of a program's scores.", labels=("program",)
-        )
-        today = datetime.now(UTC)
-        for program in state.programs:
-            if program.as_of is not None:
-                midnight = datetime.combine(program.as_of, datetime.min.time(), UTC)
-                age.add_metric((program.name,), (today - midnight).total_seconds())
-        yield age
-        refused = GaugeMetricFamily("fiel_model_problems", "Models that were refused; the one before stays in service.")
-        refused.add_metric((), len(state.problems))
-        yield refused
-        yield GaugeMetricFamily("fiel_store_up", "Whether the store can be read.", value=float(state.is_store_up))

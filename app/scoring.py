@@ -11,14 +11,13 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from starlette.concurrency import run_in_threadpool
 
 from app import metrics
+from app.scored import Failure, Scored
 from fiel.errors import FeatureError, NoChampionError, SchemaError
 from fiel.program import Program
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from app.service import Service
     from fiel.models.row_model import Row, RowModel
     from fiel.store.reader import CustomerRow
-
-Basis = Literal["recomputed", "published", "cross_fitted", "given"]
-FailureKind = Literal["unknown-customer", "invalid-features", "missing-columns", "no-model"]
 
 T = TypeVar("T")
 
@@ -41,50 +37,6 @@ MANY = AT_ONCE + 1
 """As much work as is never done without a thread: an explanation takes some milliseconds."""
 
 OUTSIDE = "the customer is outside the model's population: it was not trained on such customers"
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a customer has no answer: its kind, what is wrong, which field, what to do."""
-
-    type: FailureKind
-    message: str
-    field: str | None = None
-    todo: str | None = None
-
-    def as_dict(self) -> dict[str, str]:
-        """Without what is not said."""
-        found = {"type": self.type, "message": self.message, "field": self.field, "todo": self.todo}
-        return {name: text for name, text in found.items() if text is not None}
-
-
-@dataclass(slots=True)
-class Scored:
-    """The answer for one customer: a probability with where it comes from, or `why` there is none, or an `error`.
-
-    `values` are those of the model's `inputs`, None where no model could have been asked. `missing`: inputs that were
-    not given and counted as empty. `row` is what the store holds, for customers by id.
-    """
-
-    customer_id: str | None
-    prob: float | None = None
-    basis: Basis | None = None
-    as_of: date | None = None
-    model_version: str | None = None
-    model_digest: str | None = None
-    why: str | None = None
-    missing: Sequence[str] = ()
-    inputs: Sequence[str] = ()
-    values: Row | None = None
-    row: CustomerRow | None = field(default=None, repr=False)
-    error: Failure | None = None
-
-    @property
-    def status(self) -> Literal["scored", "not_scored", "failed"]:
-        """Whether there is a probability, none for a reason, or no answer."""
-        if self.error is not None:
-            return "failed"
-        return "not_scored" if self.prob is None else "scored"
 
 
 Given = tuple[str | None, Mapping[str, Any]]

@@ -22,7 +22,7 @@ from app import metrics
 from fiel.spool import SpoolFile
 
 if TYPE_CHECKING:
-    from app.scoring import Scored
+    from app.scored import Scored
     from app.settings import ServeSettings
 
 _LOG = logging.getLogger(__name__)

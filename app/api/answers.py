@@ -13,7 +13,7 @@ from starlette.responses import Response
 from app.api.schemas import LONGEST_ID, ProblemDetails
 from app.dependencies import find_program
 from app.problems import MEDIA_TYPE
-from app.scoring import Scored
+from app.scored import Scored
 from fiel.program import Program
 
 _PROBLEMS = {

@@ -16,7 +16,8 @@ from app.api.schemas import LONGEST_ID, CustomerAnswer, Language
 from app.champions import Live
 from app.dependencies import ProgramDep
 from app.problems import Problem
-from app.scoring import Scored, in_store, live_model, log_served, read_score, unknown_customer
+from app.scored import Scored
+from app.scoring import in_store, live_model, log_served, read_score, unknown_customer
 from app.service import Service
 from fiel.program import Program
 from fiel.store.reader import CustomerRow

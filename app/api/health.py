@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
-from app import metrics
+from app import scrape
 from app.dependencies import ServiceDep
 from app.problems import Problem
 from app.security import Access, MaybeCaller
@@ -69,7 +69,7 @@ async def prometheus(service: ServiceDep, access: Access) -> Response:
             "The key is not made for every program.",
             todo="Ask the operator for a key without --program.",
         )
-    return Response(await asyncio.to_thread(metrics.exposition, service), media_type=metrics.CONTENT_TYPE)
+    return Response(await asyncio.to_thread(scrape.exposition, service), media_type=scrape.CONTENT_TYPE)
 
 
 def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

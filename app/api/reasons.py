@@ -10,7 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from app.champions import Live
-from app.scoring import Scored
+from app.scored import Scored
 from fiel.models.live import Reason, explain
 from fiel.program import Program
 

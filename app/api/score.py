@@ -26,7 +26,8 @@ from app.champions import Live
 from app.dependencies import ProgramDep, ServiceDep
 from app.limits import check_batch
 from app.problems import Problem
-from app.scoring import MANY, Given, Scored, in_store, live_model, log_served, score_mixed
+from app.scored import Scored
+from app.scoring import MANY, Given, in_store, live_model, log_served, score_mixed
 from app.service import Service
 from fiel.program import Program
 

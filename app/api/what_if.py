@@ -15,17 +15,8 @@ from app.api.schemas import WhatIfAnswer, WhatIfRequest
 from app.champions import Live
 from app.dependencies import ProgramDep, ServiceDep
 from app.problems import Problem
-from app.scoring import (
-    MANY,
-    OUTSIDE,
-    Scored,
-    in_store,
-    invalid_features,
-    log_served,
-    row_values,
-    score_mixed,
-    unknown_customer,
-)
+from app.scored import Scored
+from app.scoring import MANY, OUTSIDE, in_store, invalid_features, log_served, row_values, score_mixed, unknown_customer
 from app.service import Service
 from fiel.errors import FeatureError, SchemaError
 from fiel.models.what_if import compare

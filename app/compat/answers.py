@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from app.api.answers import reply
 from app.problems import FieldError, Problem
-from app.scoring import Failure, Given, Scored, live_model, log_served, score_mixed
+from app.scored import Failure, Scored
+from app.scoring import Given, live_model, log_served, score_mixed
 from app.service import Service
 from fiel.errors import FeatureError
 from fiel.program import Program

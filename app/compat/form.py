@@ -18,7 +18,8 @@ from app.compat.bodies import FORM_FIELDS
 from app.dependencies import ProgramDep, ServiceDep
 from app.pages.layout import render, translator
 from app.problems import Problem
-from app.scoring import Scored, in_store, log_served, score_id
+from app.scored import Scored
+from app.scoring import in_store, log_served, score_id
 from app.service import Service
 from fiel.models.profit import threshold, worth
 from fiel.program import Economics, Program

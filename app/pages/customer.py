@@ -20,7 +20,8 @@ from app.pages.layout import is_fragment, render
 from app.pages.voice import Voice
 from app.pages.what_if_answer import answer
 from app.pages.words import language_of
-from app.scoring import Scored, live_model, score_id
+from app.scored import Scored
+from app.scoring import live_model, score_id
 from app.security import PageCaller
 from app.service import Service
 from fiel.program import Program

@@ -12,7 +12,7 @@ from app.api.reasons import published_reasons, reasons_of
 from app.champions import Live
 from app.pages.voice import Voice
 from app.pages.what_if_fields import Field, fields
-from app.scoring import Scored
+from app.scored import Scored
 from fiel.models.row_model import RowModel
 from fiel.models.what_if import Difference, compare
 
@@ -27,9 +27,10 @@ def reasons(scored: Scored, live: Live | None, document: Mapping[str, Any], voic
 
     As it was told when the customer was scored, where the same model is in service; else the model is asked now.
     """
-    told = published_reasons(scored, voice.language, dict(document)) or reasons_of(
-        live, voice.program, [scored], voice.language
-    )[0]
+    told = (
+        published_reasons(scored, voice.language, dict(document))
+        or reasons_of(live, voice.program, [scored], voice.language)[0]
+    )
     return [str(reason["text"]) for reason in told]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from app.pages.customer_charts import CustomerChart, quarters_chart, stage_bar, timeline
 from app.pages.facts import Fact, Rows, amount, rows, share, told
 from app.pages.voice import Voice
-from app.scoring import Scored
+from app.scored import Scored
 from fiel.models.profit import threshold, worth
 from fiel.reports import format as fmt
 

@@ -9,7 +9,7 @@ from typing import Any
 from app.pages.customer_model import Asked
 from app.pages.voice import Voice
 from app.pages.what_if_fields import Field
-from app.scoring import Scored
+from app.scored import Scored
 from fiel.models.live import Reason
 from fiel.models.what_if import Difference
 

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from prefect.logging import disable_run_logger
 
 from app import served
-from app.scoring import Failure, Scored
+from app.scored import Failure, Scored
 from app.served import ServedLog
 from app.settings import ServeSettings
 from fiel.lake import Lake
