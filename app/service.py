@@ -26,6 +26,9 @@ from fiel.store.reader import Reader
 _LOG = logging.getLogger("app.service")
 _STATE_SECONDS = 1.0
 
+QUARTER_DAYS = 100
+"""Age from which the scores of a quarterly program are stale: a quarter and a few days to deliver it."""
+
 
 @dataclass(frozen=True)
 class ProgramState:
@@ -34,13 +37,13 @@ class ProgramState:
     name: str
     as_of: date | None
     age_days: int | None
-    limit_days: int
+    limit_days: int | None
     version: str | None
 
     @property
     def is_stale(self) -> bool:
         """Whether its scores are older than the limit."""
-        return self.age_days is not None and self.age_days > self.limit_days
+        return self.age_days is not None and self.limit_days is not None and self.age_days > self.limit_days
 
 
 @dataclass(frozen=True)
@@ -151,9 +154,19 @@ class Service:
             return State(False, models=self._models(), problems=problems)
         return State(True, programs, self._models(), problems)
 
+    def _age_limit(self, name: str) -> int | None:
+        """Days after which the program's scores are stale: as set, else by how often its data can change at all."""
+        program = self.programs[name]
+        if name not in self.settings.score_age_limits:
+            if program.is_table:  # a finished file without dates: nothing newer can come
+                return None
+            if program.is_quarterly:
+                return max(QUARTER_DAYS, self.settings.score_age_limit_days)
+        return self.settings.score_age_limit(name)
+
     def _program_state(self, name: str) -> ProgramState:
         found = self.reader.newest_set(name)
-        limit = self.settings.score_age_limit(name)
+        limit = self._age_limit(name)
         version = next((model.version for model in self._models() if model.program == name), None)
         if found is None:
             return ProgramState(name, None, None, limit, version)

@@ -70,7 +70,10 @@ class ServeSettings(BaseSettings):
         "Set the same one (32 random bytes or more) where several machines serve.",
     )
     score_age_limit_days: int = Field(
-        10, ge=1, description="Age of a program's scores, in days since their as_of, above which it counts as stale."
+        10,
+        ge=1,
+        description="Age of a program's scores, in days since their as_of, above which it counts as stale; for a "
+        "quarterly program at least 100. A finished file without dates is never stale.",
     )
     score_age_limits: dict[str, int] = Field(
         default_factory=dict, description='Other limits by program, as JSON: {"pension": 100}.'

@@ -106,3 +106,18 @@ def test_a_program_file_that_is_wrong_is_left_out_and_the_others_are_served(own_
 
 def _away(*_given):
     raise StoreUnavailableError("away")
+
+
+def test_a_finished_file_is_never_stale_and_quarters_have_a_quarter(own_store, make_client, monkeypatch) -> None:
+    store = Store(own_store.address)
+    for program in ("santander", "pension"):
+        model = own_store.models["teomewhy"]
+        worlds.promote(store, program, model)
+        store.publish(worlds.publication(program, model, own_store.snapshot, worlds.AS_OF))
+    store.close()
+    monkeypatch.setattr("app.service.now", lambda: datetime(2025, 12, 31, tzinfo=UTC))  # 91 days later
+    shown = make_client(own_store.serve(), tiny).get("/ready").json()["programs"]
+    limits = {row["program"]: (row["limit_days"], row["is_stale"]) for row in shown}
+    assert limits["santander"] == (None, False)
+    assert limits["pension"] == (100, False)
+    assert limits["teomewhy"] == (10, True)
