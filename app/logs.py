@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,6 +35,14 @@ def configure(level: int = logging.INFO) -> None:
         logger.propagate = True
         logger.setLevel(level)
     logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL)
+    threading.excepthook = _thread_ended
+
+
+def _thread_ended(args: threading.ExceptHookArgs) -> None:
+    """What ends a thread is one line too, instead of Python's stack trace."""
+    error = args.exc_value
+    if error is not None:
+        logging.getLogger("app.logs").error("a thread was ended by a defect", exc_info=error)
 
 
 class JsonLines(logging.Formatter):

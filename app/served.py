@@ -72,7 +72,13 @@ class ServedLog:
     def of(cls, settings: ServeSettings) -> ServedLog:
         """The log that the settings ask for; nothing is kept, and no folder needed, where they keep no share."""
         folder = settings.fiel.served_spool if settings.served_share > 0 else Path()
-        return cls(folder, share=settings.served_share)
+        return cls(
+            folder,
+            share=settings.served_share,
+            buffer_rows=settings.served_buffer,
+            file_rows=settings.served_rows,
+            file_seconds=settings.served_seconds,
+        )
 
     def start(self) -> None:
         """Begin to write."""
@@ -131,6 +137,9 @@ class ServedLog:
                     self.written += self._write(answer)
                 except OSError as error:
                     self._give_up(answer[2], rows, error)
+                except Exception as error:  # an answer that cannot be written may not end the log of all others
+                    self._drop(rows)
+                    _LOG.error("an answer cannot be written to the log", exc_info=error)
             with self._lock:
                 self.waiting -= rows
 
@@ -141,12 +150,12 @@ class ServedLog:
             if file is not None:
                 self._finish(program)
             file = self._files[program] = _Open(SpoolFile(self._folder / program))
-        lines = []
+        lines, rows, told = [], 0, set(file.told)
         for position, one in enumerate(scored):
             if one.error is not None:
                 continue
-            if one.values is not None and one.model_digest is not None and one.model_digest not in file.told:
-                file.told.add(one.model_digest)
+            if one.values is not None and one.model_digest is not None and one.model_digest not in told:
+                told.add(one.model_digest)
                 lines.append(orjson.dumps({"model_digest": one.model_digest, "inputs": list(one.inputs)}))
             lines.append(
                 orjson.dumps(
@@ -166,9 +175,10 @@ class ServedLog:
                     ]
                 )
             )
-            file.rows += 1
+            rows += 1
         if lines:
             file.file.write(b"\n".join(lines) + b"\n")
+        file.told, file.rows = told, file.rows + rows
         return len(scored)
 
     def _finish(self, program: str) -> None:

@@ -77,6 +77,9 @@ _PLAIN = {
 _SECOND = frozenset({"qtdfrequencia", "qtdefrequencia"})
 """The same feature twice in the published tables, from two of them: the other one counts where both are given."""
 
+_MOST_DAYS = 2**53
+"""From here on a float has no fraction, and a whole number soon more digits than JSON's readers take."""
+
 IGNORED = frozenset({"dtref", "dtreferencia", "flfiel", "ramdomcol"})
 """Columns of the published tables that are no features: dates, the outcome, a random number. They are passed over."""
 
@@ -137,7 +140,7 @@ def _converted(name: str, ours: str, value: Any) -> Any:
     if ours in ("stage", "stage_d28"):
         return _stage(name, value)
     if ours == "age_days":
-        return _number(name, value, lambda days: math.ceil(days))
+        return _number(name, value, lambda days: math.ceil(days) if abs(days) < _MOST_DAYS else days)
     if ours.startswith("value_spent_"):
         return _number(name, value, lambda points: _spent(name, points))
     return value

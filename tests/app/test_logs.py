@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 
 import pytest
 
+from app import logs
 from app.logs import JsonLines
 from app.security.keys import new_key
 from fiel.store import Store
@@ -89,3 +91,22 @@ def test_an_exception_in_any_log_is_one_line_without_its_text_and_trace() -> Non
 def test_a_line_break_in_a_message_makes_no_second_line() -> None:
     record = logging.LogRecord("fiel", logging.INFO, __file__, 1, 'one\n{"level": "forged"}', (), None)
     assert "\n" not in JsonLines().format(record)
+
+
+def test_what_ends_a_thread_is_one_line_without_its_text_and_trace(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # given back at the end
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    logs.configure()
+
+    def fail() -> None:
+        raise ValueError("customer c4711")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    said = capsys.readouterr().err
+    (line,) = lines(said)
+    assert (line["level"], line["error"]) == ("error", "ValueError")
+    assert "4711" not in said
+    assert "Traceback" not in said

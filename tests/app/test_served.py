@@ -136,6 +136,23 @@ def test_a_disk_that_cannot_be_written_drops_and_counts_and_recovers(
     assert [row[1] for row in rows(tmp_path / "club")] == ["request-2"]
 
 
+def test_an_answer_that_cannot_be_written_is_dropped_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = ServedLog(tmp_path)
+    log.add("request-1", "club", "fiel", "score", [answer(values=("fiel", 10**30))])
+    log.add("request-2", "club", "fiel", "score", [answer()])
+    log.stop()
+    assert (log.written, log.dropped, log.waiting) == (1, 1, 0)
+    header, row = lines(tmp_path / "club")
+    assert header == {"model_digest": "d3", "inputs": ["stage", "active_days_d28"]}
+    assert row[1] == "request-2"  # type: ignore[index]
+    assert "an answer cannot be written" in caplog.text
+
+
+def test_the_settings_of_the_log_are_kept(tmp_path: Path) -> None:
+    log = ServedLog.of(ServeSettings(served_buffer=3, served_rows=2, served_seconds=7.5, served_share=0.5))
+    assert (log._buffer_rows, log._file_rows, log._file_seconds, log._share) == (3, 2, 7.5, 0.5)
+
+
 def test_a_disk_that_fills_up_leaves_no_file_open_and_is_not_tried_for_each_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

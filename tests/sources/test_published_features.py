@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from fiel.errors import FeatureError
@@ -100,3 +101,8 @@ def test_the_second_count_of_active_days_yields_to_the_first() -> None:
 
 def test_only_features_of_the_model_have_a_published_name() -> None:
     assert set(our_names(INPUTS).values()) <= set(INPUTS)
+
+
+def test_an_age_that_nobody_has_is_still_a_number_that_json_can_say() -> None:
+    for days in (1e308, 2.0**53, 9e15 + 0.5):
+        assert orjson.dumps(translated({"idadeDias": days}, ("age_days",)))
