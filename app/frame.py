@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -106,15 +106,15 @@ class _Exchange:
             if refusal is not None:
                 await self._answer(refusal)
                 return
+            loop = asyncio.get_running_loop()
+            self.timer = loop.call_later(
+                frame.settings.request_timeout_seconds, self._on_timeout, asyncio.current_task()
+            )
             if self.kind != "static" and scope["method"] not in csrf.SAFE_METHODS:
                 problem = await self._check_form()
                 if problem is not None:
                     await self._answer(problem)
                     return
-            loop = asyncio.get_running_loop()
-            self.timer = loop.call_later(
-                frame.settings.request_timeout_seconds, self._on_timeout, asyncio.current_task()
-            )
             has_length = b"content-length" in self.headers
             await frame.app(scope, self.raw_receive if has_length else self._receive, self._send)
         except asyncio.CancelledError:
@@ -152,6 +152,8 @@ class _Exchange:
             return problem
         caller = self.caller = self.state["caller"] = frame.gate.caller(headers, self.state)
         client = scope["client"][0] if scope.get("client") else "unknown"
+        if caller is None and path in _NEVER_TOO_MANY:
+            return None
         if caller is None:
             allowance = frame.strangers.take(client)
             if not allowance.passes:
@@ -167,9 +169,9 @@ class _Exchange:
                 metrics.REFUSED.labels("rate").inc()
                 return too_many(allowance)
         length = headers.get(b"content-length")
-        if length is not None and (not length.isdigit() or int(length) > frame.settings.max_body_bytes):
+        if length is not None and (not length.isdigit() or _number(length) > frame.settings.max_body_bytes):
             metrics.REFUSED.labels("body").inc()
-            return body_too_long(frame.settings)
+            return body_too_long(frame.settings.max_body_bytes)
         if self.kind == "page" and not self.state.get("csrf_token"):
             csrf.token(Request(scope))
         return None
@@ -212,7 +214,7 @@ class _Exchange:
                 break
             body += message.get("body", b"")
             if len(body) > _FORM_BYTES:
-                raise body_too_long(self.frame.settings)
+                raise body_too_long(_FORM_BYTES)
             if not message.get("more_body"):
                 break
         first = {"type": "http.request", "body": body, "more_body": False}
@@ -227,7 +229,7 @@ class _Exchange:
             self.body_bytes += len(message.get("body", b""))
             if self.body_bytes > self.frame.settings.max_body_bytes:
                 metrics.REFUSED.labels("body").inc()
-                raise body_too_long(self.frame.settings)
+                raise body_too_long(self.frame.settings.max_body_bytes)
         return message
 
     async def _send(self, message: Message) -> None:
@@ -272,6 +274,8 @@ class _Exchange:
     async def _on_defect(self, error: Exception) -> None:
         if isinstance(error, HTTPException):
             await self._answer(problem_of(error))
+            return
+        if isinstance(error, ClientDisconnect):  # the caller went away in the middle of its body: nobody to answer
             return
         kind = type(error).__name__
         metrics.UNEXPECTED.labels(kind).inc()
@@ -318,6 +322,8 @@ class BrokenOffError(Exception):
 
 
 _QUIET = frozenset({"/health", "/metrics", "static"})
+_NEVER_TOO_MANY = frozenset({"/ready", "/health_check"})
+"""Without a key: who looks whether the service is well may share an address with those who send no valid keys."""
 
 
 def _once(first: Mapping[str, Any], then: Receive) -> Receive:
@@ -334,6 +340,11 @@ def _once(first: Mapping[str, Any], then: Receive) -> Receive:
     return receive
 
 
+def _number(digits: bytes) -> float:
+    """The number that digits say; infinite for more of them than any length has."""
+    return int(digits) if len(digits) < 20 else float("inf")
+
+
 def _too_slow() -> Problem:
     return Problem(
         503,
@@ -341,5 +352,5 @@ def _too_slow() -> Problem:
         "The answer took too long",
         "The request was stopped because it took longer than a request may.",
         todo="Ask for fewer customers at once, or try again later.",
-        headers={"Retry-After": "5"},
+        headers={"Retry-After": "5", "Connection": "close"},  # the rest of a slow body is not waited for
     )

@@ -90,13 +90,13 @@ def check_size(settings: ServeSettings, url_bytes: int, headers: Sequence[tuple[
     return None
 
 
-def body_too_long(settings: ServeSettings) -> Problem:
+def body_too_long(most_bytes: int) -> Problem:
     """413; the connection is closed, for the rest of the body is not read."""
     return Problem(
         413,
         "body-too-long",
         "The body is too long",
-        f"A body may have {settings.max_body_bytes:,} bytes.",
+        f"A body may have {most_bytes:,} bytes.",
         todo="Send fewer customers in one request.",
         headers={"Connection": "close"},
     )

@@ -22,6 +22,7 @@ COOKIE = "fiel_csrf"
 FIELD = "csrf_token"
 HEADER = b"x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_MOST_FIELDS = 200
 
 
 def token(request: Request) -> str:
@@ -46,21 +47,30 @@ def is_same_site(headers: Mapping[bytes, bytes]) -> bool:
     origin = headers.get(b"origin")
     if origin is None:
         return True
-    return bool(origin) and urlsplit(origin.decode("latin-1")).netloc == headers.get(b"host", b"").decode("latin-1")
+    try:
+        site = urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:  # no address at all
+        return False
+    return bool(site) and site == headers.get(b"host", b"").decode("latin-1")
 
 
 def matches(expected: str | None, given: str | None) -> bool:
     """Whether the token is right; in constant time."""
-    if not expected or not given or not given.isascii():
+    if not expected or not given:
         return False
-    return hmac.compare_digest(expected, given)
+    return hmac.compare_digest(
+        expected.encode(), given.encode()
+    )  # as bytes: text may be compared only where it is ASCII
 
 
 def token_in_form(content_type: bytes, body: bytes) -> str | None:
-    """The token in the body of a plain form; other bodies carry theirs in the header."""
+    """The token in the body of a plain form, None in one with too many fields; other bodies carry it in the header."""
     if not content_type.startswith(b"application/x-www-form-urlencoded"):
         return None
-    found = parse_qs(body.decode("latin-1"), max_num_fields=200).get(FIELD)
+    try:
+        found = parse_qs(body.decode("latin-1"), max_num_fields=_MOST_FIELDS).get(FIELD)
+    except ValueError:
+        return None
     return found[0] if found else None
 
 

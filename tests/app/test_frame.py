@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -94,3 +97,43 @@ def test_a_log_that_nobody_takes_any_more_stops_no_request(tiny_client, monkeypa
     closed.close()
     monkeypatch.setattr("sys.stderr", closed)
     assert tiny_client.get("/v1/hello").status_code == 200
+
+
+def ask_raw(client, receive: Callable[[], Awaitable[dict[str, Any]]], **scope: Any) -> list[dict[str, Any]]:
+    """What the application sends to a request whose body comes as `receive` says."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    given = {
+        "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/v1/raw",
+        "raw_path": b"/v1/raw", "query_string": b"", "root_path": "", "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80), "headers": [(b"host", b"127.0.0.1"), (b"content-length", b"10")],
+    }  # fmt: skip
+    asyncio.run(client.app(given | scope, receive, send))
+    return sent
+
+
+def test_a_form_whose_body_never_comes_is_cut_and_its_connection_closed(served_store, make_client) -> None:
+    client = make_client(served_store.serve(request_timeout_seconds=0.05), tiny)
+    form = [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"10")]
+
+    async def never() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    start, _ = ask_raw(client, never, path="/page", raw_path=b"/page", headers=[(b"host", b"127.0.0.1"), *form])
+    assert start["status"] == 503
+    assert (b"connection", b"close") in start["headers"]
+
+
+def test_a_caller_who_goes_away_in_the_middle_of_a_body_is_no_defect(tiny_client, caplog, capsys) -> None:
+    messages = iter([{"type": "http.request", "body": b"half", "more_body": True}, *[{"type": "http.disconnect"}] * 9])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    assert ask_raw(tiny_client, receive) == []
+    assert [record for record in caplog.records if record.name == "app.frame"] == []
+    assert '"status":499' in capsys.readouterr().err

@@ -38,7 +38,7 @@ def test_a_body_without_a_length_is_cut_when_it_grows_too_long(served_store, mak
     assert client.post("/v1/raw", content=iter([b"x" * 500] * 2)).json() == {"bytes": 1_000}
 
 
-@pytest.mark.parametrize("length", ["-1", "1e3", "nonsense"])
+@pytest.mark.parametrize("length", ["-1", "1e3", "nonsense", "9" * 25, "1" * 600])
 def test_a_length_that_is_no_number_is_refused(small, length) -> None:
     assert small.post("/v1/raw", content=b"x", headers={"Content-Length": length}).status_code == 413
 
@@ -46,6 +46,7 @@ def test_a_length_that_is_no_number_is_refused(small, length) -> None:
 def test_a_form_is_not_read_without_end_before_its_token_is_seen(tiny_client) -> None:
     sent = tiny_client.post("/page", data={"text": "x" * 100_000})
     assert sent.status_code == 413
+    assert "65,536 bytes" in sent.json()["detail"]
 
 
 def test_an_address_that_is_too_long_is_refused(small) -> None:
@@ -140,3 +141,7 @@ def test_forgetting_full_buckets_lets_nobody_through_who_has_to_wait() -> None:
         limiter.take(f"client {number}", 1.0)
     limiter.take("greedy", 2.0)
     assert not limiter.take("greedy", 3.0).passes
+
+
+def test_a_length_of_more_digits_than_python_reads_is_refused(tiny_client) -> None:
+    assert tiny_client.post("/v1/raw", content=b"x", headers={"Content-Length": "1" * 5_000}).status_code == 413

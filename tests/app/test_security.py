@@ -450,3 +450,31 @@ def test_a_form_is_read_whole_by_the_route_after_its_token_was_looked_at(tiny_cl
     token = re.search("<p>(.*)</p>", tiny_client.get("/page").text).group(1)
     sent = tiny_client.post("/page", data={"text": "x" * 20_000, "csrf_token": token})
     assert sent.text == "<p>20000</p>"
+
+
+# -- what is no form and no address
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Cookie": "fiel_csrf=\u00e9\u00e9".encode()}, "csrf_token=abc&text=x"),
+        ({"Cookie": "fiel_csrf=abc"}, "csrf_token=\u00e9&text=x"),
+        ({"Cookie": "fiel_csrf=abc"}, "csrf_token=abc&" + "&".join(f"a{number}=1" for number in range(300))),
+        ({"Cookie": "fiel_csrf=abc", "Origin": "http://[::1"}, "csrf_token=abc&text=x"),
+        ({"Cookie": "fiel_csrf=abc", "Origin": "http://a]b"}, "csrf_token=abc&text=x"),
+    ],
+    ids=["cookie that is no ASCII", "token that is no ASCII", "too many fields", "half an address", "no address"],
+)
+def test_a_form_whose_token_or_origin_cannot_be_read_is_refused(tiny_client, headers, body) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+    assert tiny_client.post("/page", content=body.encode(), headers=form).status_code == 403
+
+
+def test_whether_the_service_is_well_is_told_however_many_came_without_a_key(own_store, make_client) -> None:
+    store = Store(own_store.address)
+    store.add_key(new_key("first", ("*",), "test").row)
+    store.close()
+    client = make_client(own_store.serve(refused_burst=1, refused_per_second=0.001), tiny)
+    assert [client.get("/v1/hello").status_code for _ in range(2)] == [401, 429]
+    assert client.get("/ready").json().keys() == {"status"}
