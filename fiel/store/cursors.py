@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from fiel.errors import CursorError
+from fiel.store.customers import is_no_id
 
 LONGEST = 2_000
 """Characters; a longer text is none of ours (an id has at most 200)."""
@@ -51,14 +53,29 @@ def read_cursor(text: str, query: str) -> Cursor:
         version, found, as_of, value, customer_id, is_before = json.loads(raw[_SUM:])
         if version != 1:
             raise ValueError("another version")
-        cursor = Cursor(date.fromisoformat(as_of), value, customer_id, bool(is_before))
-    except (ValueError, TypeError) as error:
+        cursor = Cursor(date.fromisoformat(as_of), _number(value), _id(customer_id), bool(is_before))
+    except (ValueError, TypeError, OverflowError) as error:
         raise CursorError(f"the cursor is not one of ours, or was changed ({error}): start at the first page") from None
     if found != query:
         raise CursorError(
             "the cursor belongs to another ranking (program, order or filters differ): start at the first page"
         )
     return cursor
+
+
+def _number(value: Any) -> float | None:
+    """The value of a sort. Anybody can make the sum, so what a statement is given has to be looked at."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("no number")
+    return float(value)
+
+
+def _id(value: Any) -> str:
+    if not isinstance(value, str) or is_no_id(value):
+        raise ValueError("no id")
+    return value
 
 
 def _sum(text: bytes) -> bytes:

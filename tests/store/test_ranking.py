@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from fiel.errors import CursorError, StoreError
-from fiel.store import Store, ranking, ranking_sql
+from fiel.store import Store, cursors, ranking, ranking_sql
 from fiel.store.connections import Connections
 from fiel.store.reader import RankingQuery, Reader
 from tests.store.conftest import BOTH
@@ -183,6 +185,20 @@ class TestACursor:
     def test_may_be_used_with_another_page_size(self, ranked: Reader, cursor: str) -> None:
         page = ranked.ranking("club", RankingQuery(cursor=cursor, size=5))
         assert ids(page.rows) == plainly_sorted(RankingQuery())[3:8]
+
+    @pytest.mark.parametrize(
+        ("value", "customer_id"),
+        [({}, "a"), ([1], "a"), ("text", "a"), (True, "a"), (10**400, "a"), (float("nan"), "a"), (float("inf"), "a"),
+         (0.5, 5), (0.5, None), (0.5, {}), (0.5, "a\0b"), (0.5, "\ud800")],
+    )  # fmt: skip
+    def test_that_somebody_made_is_refused_where_it_holds_no_key(
+        self, ranked: Reader, value: Any, customer_id: Any
+    ) -> None:
+        mark = cursors.fingerprint("club", "prob", True, None, None, None, None)
+        text = json.dumps([1, mark, "2025-09-01", value, customer_id, 0]).encode()
+        made = base64.urlsafe_b64encode(cursors._sum(text) + text).decode().rstrip("=")
+        with pytest.raises(CursorError, match="not one of ours"):
+            ranked.ranking("club", RankingQuery(cursor=made))
 
     def test_that_was_changed_in_any_place_is_refused(self, ranked: Reader, cursor: str) -> None:
         for place in range(len(cursor)):
