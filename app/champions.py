@@ -219,7 +219,9 @@ class Champions:
             )
             return
         if isinstance(outcome, StoreUnavailableError):  # nothing is known of the file: the next look tries it again
-            self._tell(ledger, str(outcome))
+            self._tell(
+                ledger, "the store does not answer; its model is looked for again by itself"
+            )  # no address: shown
             return
         refused = self._refused.get(ledger)
         pause = self._poll_seconds

@@ -204,21 +204,37 @@ def _of_http(error: HTTPException) -> Problem:
 
 
 def _of_validation(error: RequestValidationError) -> Problem:
-    found = [_field_error(item) for item in error.errors()[:20]]
+    found = list(dict.fromkeys(_field_error(item, error.body) for item in error.errors()[:20]))
     where = ", ".join(dict.fromkeys(item.field for item in found))
     return Problem(
         422, "invalid-input", "The input is wrong", f"The request does not fit its schema: {where}.", errors=found
     )
 
 
-def _field_error(item: Mapping[str, Any]) -> FieldError:
+def _field_error(item: Mapping[str, Any], body: Any) -> FieldError:
     place = [str(part) for part in item["loc"]]
     if item["type"] == "json_invalid":
         why = item.get("ctx", {}).get("error", "it cannot be read")
         return FieldError("body", f"This is no JSON (position {place[-1]}): {why}", "Send valid JSON.")
-    shown = place[1:] if len(place) > 1 and place[0] == "body" else place
+    is_body = len(place) > 1 and place[0] == "body"
+    shown = _place_in(body, item["loc"][1:], is_missing=item["type"] == "missing") if is_body else place
     todo = {
         "missing": "Send this field.",
         "extra_forbidden": "Leave this field out, or correct its name.",
     }.get(item["type"])
     return FieldError(".".join(shown), str(item["msg"]), todo)
+
+
+def _place_in(body: Any, place: Sequence[str | int], *, is_missing: bool) -> list[str]:
+    """The place as the caller wrote it: without the names of the kinds of value that were tried there."""
+    found, here = list[str](), body
+    for part in place:
+        is_there = (isinstance(here, Mapping) and part in here) or (
+            isinstance(here, list) and isinstance(part, int) and part < len(here)
+        )
+        if is_there:
+            here = here[part]
+            found.append(str(part))
+    if is_missing or not found:
+        found.append(str(place[-1]))
+    return found

@@ -105,3 +105,13 @@ def test_an_error_page_that_fails_does_not_hide_the_problem(tiny_client) -> None
     answer = tiny_client.get("/nothing", headers={"Accept": "text/html"})
     assert answer.status_code == 404
     assert answer.json()["type"] == "urn:fiel:problem:not-found"
+
+
+def test_a_wrong_place_is_named_as_it_was_sent_without_the_kinds_that_were_tried(client) -> None:
+    answer = client.post("/v1/teomewhy/score", json={"customers": ["c1", 2.5, {"features": {"stage": []}}]})
+    assert answer.status_code == 422
+    assert {error["field"] for error in answer.json()["errors"]} == {
+        "customers.1", "customers.2", "customers.2.features.stage"
+    }  # fmt: skip
+    missing = client.post("/v1/retail/purchases", json={"customers": [{"frequency": 1, "age_days": 3}]})
+    assert [error["field"] for error in missing.json()["errors"]] == ["customers.0.recency_days"]
