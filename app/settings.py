@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -78,10 +78,10 @@ class ServeSettings(BaseSettings):
     score_age_limits: dict[str, int] = Field(
         default_factory=dict, description='Other limits by program, as JSON: {"pension": 100}.'
     )
-    doors: dict[str, str] = Field(
+    doors: dict[Literal["data", "values", "purchase", "form"], str] = Field(
         default_factory=dict,
-        description="Which program answers at a compatible door whose address names none, as JSON: "
-        '{"points": "teomewhy"}.',
+        description="Which program answers at a compatible door (data, values, purchase, form) whose address names "
+        'none, as JSON: {"data": "teomewhy"}.',
     )
     served_share: float = Field(1.0, ge=0, le=1, description="Share of the answers that are logged to out_served.")
     served_buffer: int = Field(

@@ -7,7 +7,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.api.answers import reply
+from app.api.answers import is_id, reply
+from app.api.schemas import LONGEST_ID
 from app.problems import FieldError, Problem
 from app.scored import Failure, Scored
 from app.scoring import Given, live_model, log_served, score_mixed
@@ -50,21 +51,17 @@ def scored(
     A row with features is scored by them (published or our names), one with an id alone by the published features.
     """
     live = live_model(service, program)
-    ids = [_id_of(row) for row in rows]
+    ids = [id_of(row) for row in rows]
     asked: list[str | Given] = []
     refused: dict[int, FeatureError] = {}
     for place, (row, (name, customer_id)) in enumerate(zip(rows, ids, strict=True)):
         features = {key: value for key, value in row.items() if key != name}
-        if not features:
-            if customer_id is None:
-                refused[place] = FeatureError("the object is empty: give an id, or features", "IdCliente")
-                asked.append((None, {}))
-            else:
-                asked.append(str(customer_id))
-            continue
         text = None if customer_id is None else str(customer_id)
         try:
-            asked.append((text, features if live is None else translated(features, live.model.inputs)))
+            known = features if live is None else translated(features, live.model.inputs)
+            if not known and text is None:
+                raise FeatureError("the object is empty: give an id, or features", "IdCliente")
+            asked.append((text, known) if known or text is None else text)
         except FeatureError as error:
             refused[place] = error
             asked.append((text, {}))
@@ -77,7 +74,7 @@ def scored(
 
 
 def one_or_problem(customer_id: Any, answer: Scored) -> dict[str, Any]:
-    """`{"IdCliente", "score"}`; Problem where there is no answer."""
+    """`{"IdCliente", "score"}`, and beside an empty score why; Problem where there is no answer."""
     if answer.error is not None:
         status = 404 if answer.error.type == "unknown-customer" else 422
         raise Problem(
@@ -88,7 +85,7 @@ def one_or_problem(customer_id: Any, answer: Scored) -> dict[str, Any]:
             field=answer.error.field,
             todo=answer.error.todo,
         )
-    return {"IdCliente": customer_id, "score": answer.prob}
+    return one_of_many(customer_id, answer)
 
 
 def one_of_many(customer_id: Any, answer: Scored) -> dict[str, Any]:
@@ -112,12 +109,14 @@ def told(content: Any, answers: Sequence[Scored]) -> Response:
     return response
 
 
-def _id_of(row: Mapping[str, Any]) -> tuple[str | None, Any]:
+def id_of(row: Mapping[str, Any]) -> tuple[str | None, Any]:
+    """The field that names the customer, and its value as the caller wrote it; None for none. Problem for no id."""
     for name in ID_NAMES:
         if name in row:
             value = row[name]
-            if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-                raise _wrong(name, f"`{name}` is neither a text nor a whole number", "send the customer's id")
+            if isinstance(value, bool) or not isinstance(value, str | int) or not is_id(str(value)):
+                said = f"`{name}` is neither a text of 1 to {LONGEST_ID} characters nor a whole number"
+                raise _wrong(name, said, "send the customer's id")
             return name, value
     return None, None
 

@@ -144,10 +144,18 @@ def _data_many(service: Service, program: Program, rows: list[Any], request_id: 
 
 
 def _values(service: Service, program: Program, rows: list[Any], request_id: str) -> Response:
+    _check_ids(rows)
     found = answers.scored(service, program, rows, request_id, "values")
-    predictions: dict[str, Any] = {}
-    for place, (customer_id, answer) in enumerate(found):
-        if customer_id is None or str(customer_id) in predictions:
+    predictions = {str(customer_id): answers.prediction(answer, program) for customer_id, answer in found}
+    return answers.told({"predictions": predictions}, [answer for _, answer in found])
+
+
+def _check_ids(rows: list[Any]) -> None:
+    """Refuse customers without an id, or with one that is there twice: this door answers by id."""
+    seen = set[str]()
+    for place, row in enumerate(rows):
+        _, customer_id = answers.id_of(row)
+        if customer_id is None or str(customer_id) in seen:
             said = "has no id" if customer_id is None else "is there twice: answers are by id"
             raise Problem(
                 422,
@@ -157,8 +165,7 @@ def _values(service: Service, program: Program, rows: list[Any], request_id: str
                 field=f"values.{place}.id",
                 todo="Give every customer an id of its own.",
             )
-        predictions[str(customer_id)] = answers.prediction(answer, program)
-    return answers.told({"predictions": predictions}, [answer for _, answer in found])
+        seen.add(str(customer_id))
 
 
 def _many(service: Service, body: bytes) -> list[Any]:

@@ -50,7 +50,9 @@ def alive(service: Service, program: Program, content: Mapping[str, Any]) -> Res
         prob = calculator.alive_one(*(float(content[name]) for name in PURCHASE_FIELDS))
     except HistoryError as error:
         field = _OURS.get(error.field, error.field)
-        said = str(error).replace(error.field, field)
+        said = str(error)
+        for ours, theirs in _OURS.items():
+            said = said.replace(ours, theirs)
         raise Problem(422, "invalid-input", "The input is wrong", said, field=field, todo="check the field") from error
     text = orjson.dumps(prob).decode()
     return reply({"code": 200, "status": "success", "data": {"prob_alive": text}})

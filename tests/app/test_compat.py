@@ -296,3 +296,43 @@ def test_an_old_address_without_any_program_for_its_client_says_so(client: TestC
 @pytest.mark.parametrize("path", ["/health_check", "/compat/teomewhy/health_check"])
 def test_old_clients_see_that_the_service_is_alive(client: TestClient, path: str) -> None:
     assert client.get(path).json() == {"status": "ok"}
+
+
+# ------------------------------------------------------------------------------------------ ids and empty scores
+
+
+@pytest.mark.parametrize("customer_id", ["x" * 201, "a\0b", "", True, 1.5, ["a"], None])
+def test_an_id_that_nobody_can_have_is_refused(client: TestClient, customer_id: Any) -> None:
+    answer = client.post(PREDICT, json={"data": {"IdCliente": customer_id, **ROW}})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "IdCliente"
+
+
+def test_an_id_beside_columns_that_are_no_features_is_scored_by_the_published_features(
+    client: TestClient, served_store: World
+) -> None:
+    customer_id = served_store.customers[0]
+    alone = client.post(PREDICT, json={"data": {"IdCliente": customer_id}}).json()
+    assert client.post(PREDICT, json={"data": {"IdCliente": customer_id, "dtRef": "2025-10-01"}}).json() == alone
+
+
+def test_an_empty_score_says_why(client: TestClient) -> None:
+    answer = client.post(PREDICT, json={"data": {"IdCliente": "abc", **ROW, "descLifeCycleAtual": "06-ZUMBI"}})
+    assert answer.status_code == 200
+    assert answer.json()["score"] is None
+    assert "outside the model's population" in answer.json()["why"]
+
+
+def test_what_is_refused_is_no_answer_and_not_logged(client: TestClient) -> None:
+    log = client.app.state.service.served  # type: ignore[attr-defined]
+    log.stop()
+    before = log.written
+    twice = {"values": [{"id": "a", **ROW}, {"id": "a", **ROW}]}
+    assert client.post(PREDICT, json=twice).status_code == 422
+    assert (log.written, log.waiting) == (before, 0)
+
+
+def test_an_impossible_history_is_told_in_the_names_of_the_door(client: TestClient) -> None:
+    answer = client.post("/compat/retail/predict", json={"frequency": 3, "recency": 300, "T": 200})
+    assert answer.json()["errors"][0]["field"] == "recency"
+    assert "(T)" in answer.json()["detail"]

@@ -34,7 +34,7 @@ def test_a_program_may_have_an_age_limit_of_its_own(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("PORT", "70000"), ("WORKERS", "0"), ("POLL_SECONDS", "x"), ("SERVED_SHARE", "2"), ("SESSION_SECRET", "short"),
-     ("SCORE_AGE_LIMITS", '{"pension": "long"}')],
+     ("SCORE_AGE_LIMITS", '{"pension": "long"}'), ("DOORS", '{"points": "teomewhy"}')],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_and_its_value_is_not(monkeypatch, name, value) -> None:
     monkeypatch.setenv(f"FIEL_SERVE_{name}", value)
