@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,10 +19,16 @@ from app.dependencies import ProgramDep, ServiceDep
 from app.limits import check_batch
 from app.problems import Problem
 from app.purchase_models import HistoryError, PurchaseCalculator, histories
+from app.scored import Failure, Scored
 from app.service import Service
 from fiel.program import Program
 
 router = APIRouter(tags=["purchases"], route_class=JsonRoute)
+
+INPUTS = ("frequency", "recency_days", "age_days", "mean_value")
+"""What the purchase models read of a history, as the log of answers keeps it."""
+
+_NO_ANSWER = Failure("invalid-history", "no answer")
 
 _TODO = {
     "frequency": "frequency counts the purchase days after the first one.",
@@ -63,10 +71,48 @@ def calculator_of(service: Service, program: Program) -> PurchaseCalculator:
     return PurchaseCalculator.of(part)
 
 
+def log_purchases(
+    service: Service,
+    request_id: str,
+    program: Program,
+    door: str,
+    calculator: PurchaseCalculator,
+    answered: Sequence[tuple[str | None, float | None, Sequence[Any]]],
+) -> None:
+    """Put p(alive) of histories into the log of answers: id, probability (None: no answer) and values of `INPUTS`."""
+    part = calculator.part
+    facts = {name: part[name] for name in ("name", "parameters", "time_unit")}
+    digest = hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    service.served.add(
+        request_id,
+        program.name,
+        "alive",
+        door,
+        [
+            Scored(
+                customer_id,
+                prob,
+                basis="given",
+                model_version=f"{part['name']} of {part['fitted_as_of']}",
+                model_digest=digest,
+                inputs=INPUTS,
+                values=values,
+                error=_NO_ANSWER if prob is None else None,
+            )
+            for customer_id, prob, values in answered
+        ],
+    )
+
+
 def _answer(service: Service, program: Program, request_id: str, body: PurchasesRequest) -> Response:
     calculator = calculator_of(service, program)
     horizons = sorted(set(body.horizons_days or calculator.horizons_days))
     results = _results(calculator, body.customers, horizons)
+    answered = [
+        (shown["customer_id"], shown["alive_prob"], (one.frequency, one.recency_days, one.age_days, one.mean_value))
+        for shown, one in zip(results, body.customers, strict=True)
+    ]
+    log_purchases(service, request_id, program, "purchases", calculator, answered)
     part = calculator.part
     computed = sum(one["status"] == "computed" for one in results)
     return reply(

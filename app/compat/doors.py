@@ -101,7 +101,7 @@ async def _answered(request: Request, service: Service, program: Program, found:
     if found.door == "form":
         return await in_store(service, 1, form.answered, request, service, program, found.content)
     if found.door == "purchase":
-        return await in_store(service, 1, alive, service, program, found.content)
+        return await in_store(service, 1, alive, service, program, found.content, request_id)
     _no_others(found)
     if found.door == "values":
         rows = answers.customers(found.content["values"], "values", service.settings.max_batch)

@@ -16,16 +16,16 @@ class Served(dy.Schema):
     position = whole("Place of the customer in the request, from 0.", "derived", primary_key=True, min=0)
     customer_id = text("Customer; empty where a caller gave features without an id.", "derived", nullable=True)
     as_of = date("Exclusive date of the features; empty where the caller gave them.", "derived", nullable=True)
-    target = text("Name of the target.", "derived")
+    target = text("Name of the target; alive for an answer of a purchase model.", "derived")
     basis = text(
         "recomputed from the published features, published (the stored score), cross_fitted (the stored score of "
         "models that had not seen the customer), or given (the caller's features).",
         "derived",
         regex="^(recomputed|published|cross_fitted|given)$",
     )
-    door = text("Which route answered: score, customer, what_if, or a compatible door.", "derived")
-    model_version = text("Version of the registered model.", "derived")
-    model_digest = text("Digest of the model's artifact.", "derived")
+    door = text("Which route answered: score, customer, what_if, purchases, or a compatible door.", "derived")
+    model_version = text("Version of the registered model; of a purchase model its name and date.", "derived")
+    model_digest = text("Digest of the model's artifact; of a purchase model of its parameters.", "derived")
     prob = number("Probability that was answered; empty outside the population.", nullable=True, min=0, max=1)
     features = text(
         "JSON: each feature that the model read and its value; empty where the model was not asked.",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from fastapi.testclient import TestClient
 
 from app.api.schemas import PurchasesAnswer
 from app.purchase_models import PurchaseCalculator
+from app.settings import ServeSettings
+from fiel.spool import found
 from tests.app.worlds import World
 
 LOYAL = {"frequency": 5, "recency_days": 210, "age_days": 280, "mean_value": 12_500}
@@ -109,3 +114,21 @@ def test_far_from_everything_there_is_a_number_or_an_error_and_never_a_defect(cl
 def test_a_stage_rule_program_serves_both(client: TestClient, served_store: World) -> None:
     answer = client.post("/v1/retail/score", json={"customers": [served_store.customers[0]]})
     assert answer.json()["results"][0]["status"] == "scored"
+
+
+def test_an_answer_is_logged_with_the_history_and_the_model_that_it_is_of(
+    served_store: World, make_client: Callable[[ServeSettings], TestClient], tmp_path: Path
+) -> None:
+    settings = served_store.serve()
+    own = settings.model_copy(update={"fiel": settings.fiel.model_copy(update={"serve_spool": str(tmp_path)})})
+    client = make_client(own)
+    late = {"frequency": 2, "recency_days": 300, "age_days": 280}
+    computed, _ = ask(client, {"customer_id": "a", **LOYAL}, late)["results"]
+    door = client.post("/compat/retail/predict", json={"frequency": 2, "recency": 213, "T": 272})
+    client.app.state.service.served.stop()  # type: ignore[attr-defined]
+    told, first, second = (orjson.loads(line) for file in found(tmp_path / "retail") for line in file.lines())
+    assert told["inputs"] == ["frequency", "recency_days", "age_days", "mean_value"]
+    assert first[2:9] == [0, "a", None, "alive", "given", "purchases", "bg_nbd of 2025-10-01"]
+    assert first[10:] == [computed["alive_prob"], [5, 210, 280, 12_500]]
+    assert second[2:8] == [0, None, None, "alive", "given", "purchase"]
+    assert second[10:] == [float(door.json()["data"]["prob_alive"]), [2, 213, 272, None]]
