@@ -36,6 +36,7 @@ FEATURES = tuple(f"feature_{number:02d}" for number in range(80))
 STAGES = ("curious", "fiel", "disenchanted", "zombie", "newcomer", "reborn")
 SEGMENTS = ("champions", "promising", "at risk", "hibernating", "lost")
 SAMPLE = 20_000
+_IN_TARGET = pl.col("stage").is_in(["curious", "fiel", "newcomer"])
 
 LIMIT_LOAD_SECONDS = 60.0
 LIMIT_PAGE_MS = 150.0
@@ -131,7 +132,11 @@ def queries(reader: Reader, scores: pl.DataFrame) -> dict[str, RankingQuery]:
 
 
 def made_up(count: int) -> Publication:
-    """Customers with hashed ids whose probability goes with their stage, as it does in life."""
+    """Customers with hashed ids, of a program with purchases: probability goes with the stage, as it does in life.
+
+    As in every score set a customer has a chance either to gain or to lose the target, and no program has value at
+    stake (purchases) and expected profit (an undated table's economics) at once.
+    """
     rng = np.random.default_rng(7)
     stage = rng.integers(0, len(STAGES), count)
     prob = np.clip(rng.beta(2, 3, count) * 0.3 + 0.12 * (len(STAGES) - 1 - stage), 0, 1)
@@ -142,7 +147,6 @@ def made_up(count: int) -> Publication:
             "segment": pl.Series(SEGMENTS).gather(segment),
             "prob": prob,
             "value_at_stake": rng.gamma(1.2, 400, count) * (1 - prob),
-            "expected_profit": rng.normal(20, 40, count),
             "alive_prob": rng.random(count),
             "value": rng.gamma(1.2, 900, count),
         }
@@ -157,8 +161,8 @@ def made_up(count: int) -> Publication:
         value_cluster=pl.lit("high"),
         in_population=pl.int_range(pl.len()) % 10 > 0,
         prob=pl.when(pl.int_range(pl.len()) % 10 > 0).then("prob"),
-        gain_prob=1 - pl.col("prob"),
-        loss_prob=pl.when(pl.int_range(pl.len()) % 10 > 0).then(1 - pl.col("prob")),
+        gain_prob=pl.when((pl.int_range(pl.len()) % 10 > 0) & ~_IN_TARGET).then("prob"),
+        loss_prob=pl.when((pl.int_range(pl.len()) % 10 > 0) & _IN_TARGET).then(1 - pl.col("prob")),
         reason_1=pl.lit("Came on 11 days of the last 28, more than 9 of 10 customers"),
         reason_2=pl.lit("Spent 1,240 points, and has 380 left"),
         reason_3=pl.lit("The last visit was 2 days ago"),
@@ -167,7 +171,7 @@ def made_up(count: int) -> Publication:
         segment="segment",
         risk=pl.lit("low"),
         value_at_stake="value_at_stake",
-        expected_profit="expected_profit",
+        expected_profit=pl.lit(None, pl.Float64),
         alive_prob="alive_prob",
         value="value",
         is_cross_fitted=pl.lit(True),

@@ -20,6 +20,11 @@ def bytewise(length: int) -> TypeEngine[str]:
     return sa.String(length).with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
 
 
+def bytewise_text() -> TypeEngine[str]:
+    """Text of any length that sorts by its bytes."""
+    return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
 class UtcInstant(TypeDecorator[datetime]):
     """An instant with its time zone outside, naive UTC inside, the same in every database."""
 

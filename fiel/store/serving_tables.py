@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fiel.store.columns import METADATA, JsonText, UtcInstant, bytewise
+from fiel.store.columns import METADATA, JsonText, UtcInstant, bytewise, bytewise_text
 
 SORTED_BY = ("prob", "loss_prob", "value_at_stake", "expected_profit")
 """Columns that a ranking is sorted by, besides the customer's id."""
@@ -45,10 +45,10 @@ SCORE_SETS = sa.Table(
 SCORES = sa.Table(
     "scores",
     METADATA,
-    sa.Column("program", sa.String(60), primary_key=True),
+    sa.Column("program", bytewise(60), primary_key=True),
     sa.Column("as_of", sa.Date, primary_key=True),
     sa.Column("customer_id", bytewise(200), primary_key=True),
-    sa.Column("stage", sa.String(40), nullable=False),
+    sa.Column("stage", bytewise(40), nullable=False),
     sa.Column("next_stage", sa.String(40)),
     sa.Column("next_stage_date", sa.Date),
     sa.Column("stage_after_visit", sa.String(40), nullable=False),
@@ -62,7 +62,7 @@ SCORES = sa.Table(
     sa.Column("reason_3", sa.Text),
     sa.Column("model_version", sa.String(60), nullable=False),
     sa.Column("model_digest", sa.String(80), nullable=False),
-    sa.Column("segment", sa.Text),
+    sa.Column("segment", bytewise_text()),
     sa.Column("risk", sa.Text),
     sa.Column("grade", sa.Integer),
     sa.Column("value_at_stake", sa.Float),
@@ -70,7 +70,7 @@ SCORES = sa.Table(
     sa.Column("alive_prob", sa.Float),
     sa.Column("value", sa.Float),
     sa.Column("is_cross_fitted", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.ForeignKeyConstraint(["program", "as_of"], ["score_sets.program", "score_sets.as_of"]),
+    sa.ForeignKeyConstraint(["program", "as_of"], ["score_sets.program", "score_sets.as_of"]).ddl_if("sqlite"),
     *(
         sa.Index(f"scores_by_{name}", *GROUP, name, "customer_id", **only_where(f"{name} IS NOT NULL"))
         for name in SORTED_BY

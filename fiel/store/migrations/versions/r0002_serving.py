@@ -1,6 +1,8 @@
 """What the service reads: scores with ranking columns, documents, parts, model files and API keys.
 
-Ids sort by their bytes on PostgreSQL too (COLLATE "C"), so that prefixes and pages come from an index.
+Ids and groups sort by their bytes on PostgreSQL too (COLLATE "C"): prefixes and pages come from an index, and filling
+the indexes takes less. There the reference of scores to their set goes: publishing is its only writer, and checking
+every row took an eighth of a load.
 
 Revision: 0002
 """
@@ -46,7 +48,12 @@ def upgrade() -> None:
     ):
         op.add_column("scores", column)
     if connection.dialect.name == "postgresql":
-        op.execute('ALTER TABLE scores ALTER COLUMN customer_id TYPE VARCHAR(200) COLLATE "C"')
+        op.execute(
+            'ALTER TABLE scores ALTER COLUMN customer_id TYPE VARCHAR(200) COLLATE "C", '
+            'ALTER COLUMN program TYPE VARCHAR(60) COLLATE "C", ALTER COLUMN stage TYPE VARCHAR(40) COLLATE "C", '
+            'ALTER COLUMN segment TYPE TEXT COLLATE "C"'
+        )
+        op.drop_constraint("scores_program_as_of_fkey", "scores", type_="foreignkey")
     for name in SORTS:
         only = sa.text(f"{name} IS NOT NULL")
         columns = [*GROUP, name, "customer_id"]
