@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -16,7 +17,10 @@ from starlette.responses import Response
 from app.api.answers import id_of, reply
 from app.compat.bodies import FORM_FIELDS
 from app.dependencies import ProgramDep, ServiceDep
+from app.pages import customer_view
 from app.pages.layout import render, translator
+from app.pages.voice import Voice
+from app.pages.words import language_of
 from app.problems import Problem
 from app.scored import Scored
 from app.scoring import in_store, log_served, score_id
@@ -96,7 +100,17 @@ def _on_page(request: Request, service: Service, program: Program, economics: Ec
     found = _scored(request, service, program, given)
     if found.error is not None:
         return _page(request, program, economics, given, is_unknown=True)
-    return _page(request, program, economics, given, answer=decision(found, economics))
+    answer = decision(found, economics)
+    if found.row is None:
+        return _page(request, program, economics, given, answer=answer)
+    customer_id, reader = str(_number(given)), service.reader
+    already = customer_view.already(
+        reader.grants_of(program.name, customer_id),
+        reader.held_out_of(program.name, customer_id),
+        found.row.as_of,
+        Voice(language_of(request), program),
+    )
+    return _page(request, program, economics, given, answer=answer, as_of=found.row.as_of, already=already)
 
 
 def _scored(request: Request, service: Service, program: Program, given: str) -> Scored:
@@ -114,6 +128,8 @@ def _page(
     *,
     is_wrong: bool = False,
     is_unknown: bool = False,
+    as_of: date | None = None,
+    already: str = "",
 ) -> Response:
     _ = translator(request)
     status = 422 if is_wrong else 404 if is_unknown else 200
@@ -122,9 +138,11 @@ def _page(
         "promotion.html",
         title=_("Apply the promotion?"),
         program=program,
+        as_of=as_of,
         status=status,
         given=given,
         answer=answer,
+        already=already,
         economics=economics,
         is_wrong=is_wrong,
         is_unknown=is_unknown,

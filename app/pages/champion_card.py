@@ -73,6 +73,7 @@ class Card:
     override: str
     judged: str
     judged_version: str | None
+    refused: str
     is_newer: bool
     cohorts: list[tuple[str, str]]
     metrics: dict[str, Any] | None
@@ -109,14 +110,15 @@ def _card(
         override=newest.override,
         judged=words.said(found.get("judged"), language),
         judged_version=judged_version,
+        refused="" if judged_version else _failed(found.get("gates") or (), language),
         is_newer=newest.to_version != found.get("version"),
         cohorts=[
             (words.translate(COHORTS.get(part, part.replace("_", " ")), language), _days(days))
             for part, days in (found.get("cohorts") or {}).items()
             if days and not program.is_table  # its rows have one date, and say nothing of when
         ],
-        metrics=_metrics(found.get("metrics") or (), "model", roles, language),
-        differences=_metrics(found.get("differences") or (), "against", roles, language, is_difference=True),
+        metrics=_metrics(found.get("metrics") or (), "model", roles, program, language),
+        differences=_metrics(found.get("differences") or (), "against", roles, program, language, is_difference=True),
         gates=[
             (
                 words.said(gate["gate"], language),
@@ -132,8 +134,12 @@ def _card(
 def _roles(judged: str | None, newest: Promotion, program: Program, language: Language) -> dict[str, str]:
     """Names of the judged model and of the champion it was compared with: a challenger may be champion by now."""
     rule = words.translate("stage rule" if program.has_stages else "base rate", language)
-    if judged is None:
-        return {"stage rule": rule}
+    if judged is None:  # the challenger that was judged last was refused, and is no version that is named here
+        return {
+            "stage rule": rule,
+            "challenger": words.translate(REFUSED, language),
+            "champion": words.translate(CHAMPION, language, version=newest.to_version),
+        }
     is_champion = judged == newest.to_version
     return {
         "stage rule": rule,
@@ -148,6 +154,12 @@ NOW_CHAMPION = N_("version %(version)s, this champion")
 CHALLENGER = N_("version %(version)s, the challenger")
 CHAMPION = N_("version %(version)s, the champion")
 BEFORE = N_("the champion before it")
+REFUSED = N_("the challenger, which was refused")
+
+
+def _failed(gates: Sequence[Mapping[str, Any]], language: Language) -> str:
+    """Why the challenger that was judged last was refused."""
+    return "; ".join(words.said(gate["detail"], language) for gate in gates if gate["outcome"] == "failed")
 
 
 def _target(found: Mapping[str, Any], language: Language) -> str:
@@ -201,13 +213,15 @@ def _metrics(
     rows: Sequence[Mapping[str, Any]],
     key: str,
     roles: Mapping[str, str],
+    program: Program,
     language: Language,
     is_difference: bool = False,
 ) -> dict[str, Any] | None:
     """Measures as a table: a row for each model (or baseline), a column for each measure, intervals in brackets."""
     if not rows:
         return None
-    each = f", {words.translate(EACH, language)}" if is_difference else ""
+    currency = f", {program.economics.currency}" if program.economics else ""
+    each = currency + (f", {words.translate(EACH, language)}" if is_difference else "")
     measures = {
         row["metric"]: words.said(row["label"], language) + (each if row["metric"] == "profit" else "") for row in rows
     }

@@ -128,17 +128,17 @@ def _shown(service: Service, voice: Voice, scored: Scored, live: Any, customer_i
     scores = row.scores | {"prob": scored.prob}
     values = orjson.loads(row.features) if row.features else []
     facts, expected = customer_view.purchases(document, voice)
-    grants = customer_view.grants(
-        service.reader.grants_of(program.name, customer_id),
-        service.reader.held_out_of(program.name, customer_id),
-        voice,
-    )
+    granted = service.reader.grants_of(program.name, customer_id)
+    held_out = service.reader.held_out_of(program.name, customer_id)
+    by_rule = customer_model.targets_by_rule(service, program)
     return {
         "scores": scores,
         "document": document,
-        "tiles": customer_view.key_figures(scores, document, voice),
+        "tiles": customer_view.key_figures(scores, document, voice, by_rule),
+        "disagreement": customer_view.disagreement(scores, document, voice, by_rule),
         "groups": customer_view.groups(scores, document, voice),
         "promotion": customer_view.promotion(scores, voice),
+        "already": customer_view.already(granted, held_out, row.as_of, voice),
         "account": customer_account.account(document, voice),
         "charts": customer_view.charts(document, row.as_of, voice),
         "ahead": customer_view.ahead(document, voice),
@@ -146,7 +146,7 @@ def _shown(service: Service, voice: Voice, scored: Scored, live: Any, customer_i
         "purchase_table": expected,
         "reasons": customer_model.reasons(scored, live, document, voice),
         "basis": customer_view.basis(scored, voice),
-        "grants": grants,
+        "grants": customer_view.grants(granted, held_out, voice),
         "messages": document.get("messages") or [],
         "features": customer_view.features(row.feature_names, values, voice) if values else None,
     }

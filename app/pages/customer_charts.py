@@ -174,13 +174,16 @@ def stage_bar(spans: Sequence[Sequence[str]], as_of: date, voice: Voice) -> Cust
         },
     }
     stage, first = known[-1][:2]
-    description = _(
-        "%(changes)s changes of stage since %(start)s; %(stage)s since %(first)s.",
-        changes=voice.whole(len(known) - 1),
-        start=known[0][1].isoformat(),
-        stage=stage,
-        first=first.isoformat(),
-    )
+    told = {"start": known[0][1].isoformat(), "stage": stage, "first": first.isoformat()}
+    if len(known) == 1:
+        description = _("%(stage)s since %(first)s, without a change.", stage=stage, first=told["first"])
+    elif len(known) == 2:
+        description = _("One change of stage since %(start)s; %(stage)s since %(first)s.", **told)
+    else:
+        changes = voice.whole(len(known) - 1)
+        description = _(
+            "%(changes)s changes of stage since %(start)s; %(stage)s since %(first)s.", changes=changes, **told
+        )
     return CustomerChart(
         name="stages",
         title=_("Stages over time"),

@@ -13,8 +13,10 @@ from app.champions import Live
 from app.pages.voice import Voice
 from app.pages.what_if_fields import Field, fields
 from app.scored import Scored
+from app.service import Service
 from fiel.models.row_model import RowModel
 from fiel.models.what_if import Difference, compare
+from fiel.program import Program
 
 _RANGES: dict[str, dict[str, tuple[float, float]]] = {}
 _MOST_RANGES = 32
@@ -32,6 +34,16 @@ def reasons(scored: Scored, live: Live | None, document: Mapping[str, Any], voic
         or reasons_of(live, voice.program, [scored], voice.language)[0]
     )
     return [str(reason["text"]) for reason in told]
+
+
+def targets_by_rule(service: Service, program: Program) -> set[str]:
+    """The further targets whose champion in service is no model of the customer: the stage rule or the base rate."""
+    mine = {target.name for target in program.more_targets}
+    return {
+        live.program.target.name
+        for live in service.champions.all()
+        if live.program.name == program.name and live.program.target.name in mine and live.model.kind == "stage_rule"
+    }
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ Nothing here asks the store or a model; `app.pages.customer` brings what is know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -57,8 +58,13 @@ def charts(document: Mapping[str, Any], as_of: date, voice: Voice) -> list[dict[
     return [made for made in map(figure, found) if made is not None]
 
 
-def key_figures(scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice) -> list[Fact]:
-    """The key figures of the head: probability first, then what the program knows besides."""
+def key_figures(
+    scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice, by_rule: Collection[str] = ()
+) -> list[Fact]:
+    """The key figures of the head: probability first, then what the program knows besides.
+
+    `by_rule` are the further targets whose champion is no model of the customer: the stage rule or the base rate.
+    """
     _, program = voice.say, voice.program
     purchase = document.get("purchase") or {}
     segments = document.get("segments") or {}
@@ -70,7 +76,12 @@ def key_figures(scores: Mapping[str, Any], document: Mapping[str, Any], voice: V
     ]
     if program.economics is None:
         found += [
-            amount(_("Value at stake"), scores.get("value_at_stake"), voice),
+            amount(
+                _("Value at stake"),
+                scores.get("value_at_stake"),
+                voice,
+                _("(1 − probability) × what is expected of someone still a customer"),
+            ),
             amount(
                 _("Expected value, %(days)s days", days=program.target.horizon_days), _expected(purchase, voice), voice
             ),
@@ -89,9 +100,35 @@ def key_figures(scores: Mapping[str, Any], document: Mapping[str, Any], voice: V
         ]
     for name, prob in (document.get("probs") or {}).items():
         further = next((target for target in program.more_targets if target.name == name), None)
-        if further is not None:
+        if further is not None and name in by_rule:
+            label = _("The mean of the stage") if program.has_stages else _("The mean of all")
+            note = _("%(outcome)s; no model has beaten it", outcome=voice.outcome(further))
+            found.append(share(label, prob, voice, note))
+        elif further is not None:
             found.append(share(_("Probability"), prob, voice, voice.outcome(further)))
     return [fact for fact in found if fact is not None]
+
+
+def disagreement(
+    scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice, by_rule: Collection[str] = ()
+) -> str:
+    """A sentence where the models of two horizons cannot both be right: more within the shorter than the longer one."""
+    program = voice.program
+    known = [(program.target, scores.get("prob"))] + [
+        (target, (document.get("probs") or {}).get(target.name))
+        for target in program.more_targets
+        if target.name not in by_rule and target.kind == program.target.kind
+    ]
+    days = sorted(
+        ((target.horizon_months or 0) * 31 + (target.horizon_days or 0), prob)
+        for target, prob in known
+        if prob is not None
+    )
+    if all(nearer <= further for (_n, nearer), (_f, further) in itertools.pairwise(days)):
+        return ""
+    return voice.say(
+        "Each horizon has a model of its own, and here they disagree: within the longer time it cannot be less likely."
+    )
 
 
 def _expected(purchase: Mapping[str, Any], voice: Voice) -> float | None:
@@ -156,6 +193,22 @@ def purchases(document: Mapping[str, Any], voice: Voice) -> tuple[list[Fact], Ro
         [(voice.days(int(days)), voice.ratio(counts.get(days)), voice.amount(amounts.get(days))) for days in horizons],
     )
     return [fact for fact in facts if fact is not None], table if horizons else None
+
+
+def already(
+    found: Sequence[Mapping[str, Any]], held_out: Sequence[Mapping[str, Any]], as_of: date, voice: Voice
+) -> str:
+    """What the ledger says against treating the customer (again) at `as_of`; empty where it says nothing."""
+    now = as_of.isoformat()
+    if any(str(row["as_of"])[:10] == now for row in held_out):
+        return voice.say(
+            "The cycle of this date holds this customer out: who is treated all the same spoils the comparison that "
+            "measures the effect."
+        )
+    kinds = {row["kind"] for row in found if str(row["as_of"])[:10] == now}
+    if "grant" in kinds and "reversal" not in kinds:
+        return voice.say("The cycle of this date has granted it already.")
+    return ""
 
 
 def promotion(scores: Mapping[str, Any], voice: Voice) -> Promotion | None:

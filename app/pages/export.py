@@ -14,11 +14,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+import polars as pl
+
+from app.pages.words import Language
+from fiel.words import translate_series
+
 COLUMNS = (
     "customer_id", "stage", "segment", "value_cluster", "risk", "in_population", "prob", "gain_prob", "loss_prob",
     "value_at_stake", "expected_profit", "grade", "alive_prob", "value", "next_stage", "next_stage_date",
     "stage_after_visit", "reason_1", "reason_2", "reason_3", "model_version", "as_of",
 )  # fmt: skip
+
+REASONS = ("reason_1", "reason_2", "reason_3")
 
 _RUN_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
@@ -62,10 +69,15 @@ def file_name(program: str, as_of: date) -> str:
     return f"fiel-{program}-ranking-{as_of.isoformat()}.csv"
 
 
-def lines(chunks: Iterable[list[dict[str, Any]]], as_of: date) -> Iterator[bytes]:
-    """The file chunk by chunk: the header, then one line for each customer (UTF-8, RFC 4180)."""
+def lines(chunks: Iterable[list[dict[str, Any]]], as_of: date, language: Language = "en") -> Iterator[bytes]:
+    """The file chunk by chunk: the header, then one line for each customer (UTF-8, RFC 4180).
+
+    The names of columns are those of `out_scores` in every language; reasons are said in `language`.
+    """
     yield _written([COLUMNS])
     for chunk in chunks:
+        if language != "en":
+            _say_reasons(chunk, language)
         yield _written([cell(_value(row, name, as_of)) for name in COLUMNS] for row in chunk)
 
 
@@ -76,6 +88,13 @@ def begun(content: Iterator[bytes]) -> Iterator[bytes]:
     """
     first = list(itertools.islice(content, 2))
     return itertools.chain(first, content)
+
+
+def _say_reasons(chunk: list[dict[str, Any]], language: Language) -> None:
+    for name in REASONS:
+        said = translate_series(pl.Series(name, [row.get(name) for row in chunk], dtype=pl.String), language)
+        for row, text in zip(chunk, said, strict=True):
+            row[name] = text
 
 
 def _value(row: Mapping[str, Any], name: str, as_of: date) -> Any:

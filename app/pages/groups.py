@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,14 @@ TITLES = {
     "level": N_("Accounts by level of loyalty"),
 }
 """Heading of the table, by what the program groups its customers by."""
+
+CROWDED = 0.95
+"""A level that holds more than this share tells accounts apart no more (DOMAIN.md 3)."""
+
+TOO_CROWDED = N_(
+    "%(share)s of the accounts have one level, so it tells them apart badly. Read the risk against all accounts beside "
+    "it: the ranking has both."
+)
 
 KINDS = {"stage": N_("stage"), "segment": N_("segment"), "grade": N_("grade"), "level": N_("level")}
 """Heading of the first column."""
@@ -41,6 +49,7 @@ class Groups:
     heading: str
     rows: list[Group]
     has_change: bool
+    note: str
 
 
 def groups_of(overview: Mapping[str, Any], language: Language) -> Groups | None:
@@ -52,7 +61,14 @@ def groups_of(overview: Mapping[str, Any], language: Language) -> Groups | None:
     rows = [_group(row, kind, total, language) for row in found]
     title = words.translate(TITLES.get(kind, N_("Customers by group")), language)
     heading = words.translate(KINDS.get(kind, kind), language)
-    return Groups(kind, title, heading, rows, any(row.change for row in rows))
+    return Groups(kind, title, heading, rows, any(row.change for row in rows), _note(found, kind, total, language))
+
+
+def _note(found: Sequence[Mapping[str, Any]], kind: str, total: int, language: Language) -> str:
+    most = max(row["customers"] for row in found) / total if total else 0.0
+    if kind != "level" or most <= CROWDED:
+        return ""
+    return words.translate(TOO_CROWDED, language, share=words.number(most, language, "percent"))
 
 
 def _group(row: Mapping[str, Any], kind: str, total: int, language: Language) -> Group:

@@ -13,7 +13,7 @@ from app.pages.words import N_, Language
 Tone = Literal["plain", "good", "bad"]
 
 GOOD_WHEN_UP = frozenset(
-    {"monthly_active", "mean_daily_active", "new", "fiel_share", "customers", "contributed", "contributors",
+    {"monthly_active", "mean_daily_active", "new", "fiel", "fiel_share", "customers", "contributed", "contributors",
      "expected_gains", "expected_profit", "engagement"}
 )  # fmt: skip
 BAD_WHEN_UP = frozenset({"expected_losses", "at_risk", "closing_rate"})

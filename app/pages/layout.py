@@ -55,6 +55,7 @@ HTMX = {
     "allowScriptTags": False,
     "historyCacheSize": 0,  # no customer's page in the browser's storage
     "includeIndicatorStyles": False,
+    "reportValidityOfForms": True,  # a field that cannot be sent says why
     "selfRequestsOnly": True,
     "timeout": 30_000,
 }

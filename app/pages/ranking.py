@@ -73,7 +73,7 @@ def ranking_csv(request: Request, program: ProgramDep, service: ServiceDep, call
     asked = replace(Asked.of(request.query_params, program), cursor=None)
     rows = service.reader.ranking_rows(program.name, asked.query)
     return StreamingResponse(
-        export.begun(export.lines(rows, newest.as_of)),
+        export.begun(export.lines(rows, newest.as_of, language_of(request))),
         media_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{export.file_name(program.name, newest.as_of)}"',

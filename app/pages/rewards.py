@@ -139,10 +139,12 @@ def _detectable(found: Mapping[str, Any], language: Language) -> str:
     )
 
 
-TOO_SMALL = N_("With %(granted)s granted and %(held_out)s held out, this cycle can show no effect: too few.")
+TOO_SMALL = N_(
+    "With %(granted)s granted and %(held_out)s comparable ones held out, this cycle can show no effect: too few."
+)
 DETECTABLE = N_(
-    "With %(granted)s granted and %(held_out)s held out, the smallest effect that this cycle can show is %(effect)s on "
-    "a share of %(rate)s (80 %% power, 5 %% level). A smaller one goes unseen."
+    "With %(granted)s granted and %(held_out)s comparable ones held out, the smallest effect that this cycle can "
+    "show is %(effect)s on a share of %(rate)s (80 %% power, 5 %% level). A smaller one goes unseen."
 )
 
 

@@ -179,15 +179,19 @@ class Voice:
     def loss_words(self) -> str:
         """Of whom `loss_prob` is (fiel.models.scoring.in_target_now)."""
         if self.program.target.kind == "stage":
-            return self.say("loyal now, and not at the horizon")
+            return self.say("%(stage)s now, and not in %(days)s days", **self._stage_and_days)
         return self.say("active in the last %(days)s days, and not in the next", days=self.program.target.horizon_days)
 
     @property
     def gain_words(self) -> str:
         """Of whom `gain_prob` is."""
         if self.program.target.kind == "stage":
-            return self.say("not loyal now, and loyal at the horizon")
+            return self.say("not %(stage)s now, and so in %(days)s days", **self._stage_and_days)
         return self.say("not active in the last %(days)s days, and in the next", days=self.program.target.horizon_days)
+
+    @property
+    def _stage_and_days(self) -> dict[str, Any]:
+        return {"stage": self.program.target.stage, "days": self.program.target.horizon_days}
 
     @property
     def who(self) -> str:

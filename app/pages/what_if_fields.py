@@ -46,6 +46,9 @@ _RAW = ("x_", "sum_", "difference_", "ratio_")
 _SCORES = ("r_score", "f_score", "m_score")
 """Scores of 1 to 5."""
 
+_SINCE = ("recency_days", "days_since_last")
+"""Days since the last active day, which is before as_of: 1 or more."""
+
 Kind = Literal["number", "choice", "mark"]
 
 
@@ -159,6 +162,8 @@ def _number(name: str, value: Any, bounds: tuple[float, float], program: Program
     low, high = min(known) / factor, max(known) / factor
     if low > 0 and not name.startswith(_RAW):
         low = 0.0  # nothing lies below it, and a reader may well ask about it
+    if name in _SINCE:
+        low = 1.0
     window = _DAYS_IN_WINDOW.fullmatch(name)
     if window:
         high = max(high, float(window["days"]))

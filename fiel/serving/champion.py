@@ -1,9 +1,12 @@
 """The part `champion` of the program page: the model that is in force, how it was judged, when and why it came.
 
 {targets: [{target, ledger_name, version, kind, digest, promoted_at, by, action, reason, horizon, metrics: [{model,
-metric, value, low, high}], differences, gates, reliability, trained_as_of, oot_as_of, run, history: [{at, action,
+metric, value, low, high}], judged_version, differences, gates, calibration, cohorts, run, history: [{at, action,
 from_version, to_version, by, reason}]}], figures: [names in the part `figures`]}. Texts of people (reasons, names of
 measures) are in every language. The main target comes first.
+
+Judged last was the champion itself where its promotion was that judgement; else a challenger that was refused:
+`judged_version` is null then, and the measures of "challenger" are not the champion's.
 """
 
 from __future__ import annotations
@@ -65,7 +68,7 @@ def _target(
         return found
     return found | {
         "judged": both(program.judged_on),
-        "judged_version": card.version,
+        "judged_version": card.version if card.action == "promote" else None,
         "decided_on": None if card.decided_on is None else card.decided_on.isoformat(),
         "run": None if card.run is None else card.run.rsplit("run ", 1)[-1],
         "cohorts": {part: [day.isoformat() for day in days] for part, days in card.cohorts.items()},

@@ -15,6 +15,7 @@ import polars as pl
 from fiel.program import Program
 from fiel.reports.data import ReportData
 from fiel.reports.sections.now import words_of
+from fiel.segments.engagement import SEGMENTS
 from fiel.serving.customers import Known
 from fiel.serving.texts import both
 
@@ -145,7 +146,9 @@ def _groups(data: ReportData, known: Known) -> dict[str, Any]:
             rows = newest.join(then, on="group", how="left", maintain_order="left")
         return {"grouping": "stage", "groups": rows.select("group", "customers", "before").to_dicts()}
     if known.engagement is not None:
-        counted = known.engagement.group_by(group="segment").len("customers").sort("group")
+        best_first = {name: place for place, name in enumerate(reversed(SEGMENTS))}
+        counted = known.engagement.group_by(group="segment").len("customers")
+        counted = counted.sort(pl.col("group").replace_strict(best_first, default=len(best_first)), "group")
         return {"grouping": "segment", "groups": counted.with_columns(before=pl.lit(None, pl.Int64)).to_dicts()}
     if data.grades.height:
         counted = data.grades.select(group=pl.format("grade {}", "grade"), customers="customers")

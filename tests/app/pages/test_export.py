@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from datetime import date
 
 import polars as pl
 import pytest
@@ -68,6 +69,14 @@ def test_a_formula_becomes_a_text_and_other_ids_stay(client: TestClient) -> None
 )
 def test_a_cell_that_would_be_run_is_made_harmless(given: str, written: str) -> None:
     assert export.cell(given) == written
+
+
+def test_reasons_are_said_in_the_reader_s_language() -> None:
+    chunk = [{"customer_id": "a", "reason_1": "being fiel now raises it", "reason_2": None}]
+    text = b"".join(export.lines([chunk], date(2025, 10, 1), "pt")).decode()
+    assert [(row["reason_1"], row["reason_2"]) for row in rows_of(text)] == [
+        ("estar agora no estágio fiel aumenta a chance", "")
+    ]
 
 
 def test_a_store_that_fails_at_the_first_rows_fails_before_the_answer_begins() -> None:

@@ -67,7 +67,7 @@ def test_it_tells_what_is_paid_within_which_budget_and_what_is_held_out(
     )
     assert tiles == {
         "Granted": number(told["granted"], "en"),
-        "Paid in all": units(told["rewards_points"], "points", "en"),
+        "Granted in all": units(told["rewards_points"], "points", "en"),
         "Left of the budget": units(told["budget_left_points"], "points", "en"),
         "Held out": number(told["held_out"], "en"),
     }
