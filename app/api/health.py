@@ -19,12 +19,14 @@ from fiel.version import package_version
 router = APIRouter(tags=["operating"])
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", summary="Alive", response_description="The process answers.")
 async def health() -> Response:
     """The process is alive. It asks nothing of the store; `/ready` does. No key is needed."""
     return _json({"status": "alive", "version": package_version()})
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", summary="Ready", response_description="Requests can be answered.")
 async def ready(service: ServiceDep, caller: MaybeCaller) -> Response:
     """200 when the store can be read and a model is loaded, 503 else.

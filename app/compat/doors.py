@@ -81,6 +81,7 @@ async def predict_many_anywhere(request: Request, service: ServiceDep, caller: A
     return await in_store(service, len(rows), _data_many, service, program, rows, id_of(request))
 
 
+@router.head("/health_check", include_in_schema=False)
 @router.get("/health_check", summary="Whether the service is alive, as old clients ask")
 async def health_check() -> dict[str, str]:
     """`{"status": "ok"}` as long as the process answers; `/ready` says more."""

@@ -121,3 +121,8 @@ def test_a_finished_file_is_never_stale_and_quarters_have_a_quarter(own_store, m
     assert limits["santander"] == (None, False)
     assert limits["pension"] == (100, False)
     assert limits["teomewhy"] == (10, True)
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/health_check"])
+def test_a_balancer_that_asks_for_the_head_only_gets_the_same_status(client, path) -> None:
+    assert client.head(path).status_code == client.get(path).status_code == 200
