@@ -25,6 +25,13 @@ STATUSES = {
 }
 """Who wrote a message, by its status."""
 
+TONES = {
+    "loyal": N_("to loyal customers"),
+    "warning_signs": N_("warning signs"),
+    "needs_attention": N_("needs attention"),
+}
+"""What a message's tone is for."""
+
 
 @lru_cache(maxsize=10_000)
 def _label(column: str, language: Language) -> str:
@@ -157,6 +164,10 @@ class Voice:
     def code(self, code: str | None) -> str:
         """A code such as `potential_loyal` or `grade 1` as words."""
         return self.text(fmt.words(code)) if code else fmt.MISSING
+
+    def tone(self, tone: str | None) -> str:
+        """The tone of a message."""
+        return self.say(TONES[tone]) if tone in TONES else self.code(tone)
 
     def status(self, status: str | None) -> str:
         """Who wrote a message."""
