@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -35,6 +36,9 @@ than a change of threads; more would hold up the other requests."""
 
 MANY = AT_ONCE + 1
 """As much work as is never done without a thread: an explanation takes some milliseconds."""
+
+MOST_COMPARED = 20
+"""Unknown names of a request that are looked for among the known ones: a thousand would take seconds."""
 
 OUTSIDE = "the customer is outside the model's population: it was not trained on such customers"
 
@@ -141,7 +145,8 @@ def _by_id(service: Service, program: Program, live: Live | None, customer_ids: 
 
 
 def _by_features(program: Program, live: Live | None, given: Sequence[Given]) -> list[Scored]:
-    found = [_given(live, program, customer_id, features) for customer_id, features in given]
+    compared = set[str]()
+    found = [_given(live, program, customer_id, features, compared) for customer_id, features in given]
     if live is not None:
         _predict(live.model, found)
     return found
@@ -183,14 +188,19 @@ def _of_row(live: Live | None, program: Program, customer_id: str, row: Customer
     return found
 
 
-def _given(live: Live | None, program: Program, customer_id: str | None, features: Mapping[str, Any]) -> Scored:
+def _given(
+    live: Live | None, program: Program, customer_id: str | None, features: Mapping[str, Any], compared: set[str]
+) -> Scored:
+    """The answer before the model is asked; `compared`: unknown names that were looked for among the known ones."""
     if live is None:
         return Scored(customer_id, error=_no_model(program))
     model = live.model
     try:
         values, missing = model.row_of(features)
     except FeatureError as error:
-        return Scored(customer_id, error=invalid_features(model, error))
+        if len(compared) < MOST_COMPARED:
+            compared.add(error.field or "")
+        return Scored(customer_id, error=invalid_features(model, error, is_compared=error.field in compared))
     found = Scored(
         customer_id,
         basis="given",
@@ -274,8 +284,17 @@ def _missing_columns(error: SchemaError) -> Failure:
     return Failure("missing-columns", str(error), None, "Publish again with the present champion: `fiel run publish`.")
 
 
-def invalid_features(model: RowModel, error: FeatureError) -> Failure:
-    """What is said of features that the model does not know, or of values that cannot be."""
-    near = difflib.get_close_matches(error.field or "", model.inputs, n=1) if error.field not in model.inputs else []
-    todo = f"Did you mean {near[0]}?" if near else "GET /v1/programs/{program} lists the model's features in `inputs`."
+def invalid_features(model: RowModel, error: FeatureError, *, is_compared: bool = True) -> Failure:
+    """What is said of features that the model does not know, or of values that cannot be.
+
+    `is_compared`: whether an unknown name is looked for among the known ones, which takes milliseconds for hundreds.
+    """
+    is_unknown = error.field is not None and error.field not in model.inputs
+    near = _nearest(error.field or "", tuple(model.inputs)) if is_unknown and is_compared else None
+    todo = f"Did you mean {near}?" if near else "GET /v1/programs/{program} lists the model's features in `inputs`."
     return Failure("invalid-features", str(error), error.field, todo)
+
+
+@lru_cache(maxsize=256)
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from app.api.schemas import ScoreAnswer
 from app.main import create_app
+from app.scoring import MOST_COMPARED
 from app.settings import ServeSettings
 from fiel.store import Store
 from tests.app import worlds
@@ -364,3 +365,12 @@ def test_a_thousand_customers_are_answered_at_once(client: TestClient, served_st
     found = ask(client, *ids)
     assert [one["customer_id"] for one in found["results"]] == ids
     assert found["failed"] == 0
+
+
+def test_only_so_many_unknown_names_of_a_request_are_looked_for_among_the_known_ones(client: TestClient) -> None:
+    unknown = [{"features": {f"active_days_d28{number}": 1}} for number in range(MOST_COMPARED + 5)]
+    results = client.post("/v1/teomewhy/score", json={"customers": [*unknown, unknown[0]]}).json()["results"]
+    told = [one["error"]["todo"] for one in results]
+    assert told[:MOST_COMPARED] == ["Did you mean active_days_d28?"] * MOST_COMPARED
+    assert all(todo.startswith("GET /v1/programs") for todo in told[MOST_COMPARED:-1])
+    assert told[-1] == told[0]

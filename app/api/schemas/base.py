@@ -36,7 +36,8 @@ Basis = Annotated[
     Literal["recomputed", "published", "cross_fitted", "given"],
     Field(
         description="Where the probability comes from. recomputed: the champion, now, from the published features. "
-        "published: the stored score of the batch (no model in service, or no published features). cross_fitted: the "
+        "published: the stored score of the batch (read by `GET customers` where the present champion made it, else "
+        "where no model is in service or no features were published). cross_fitted: the "
         "stored score by models that had not seen this customer, because the champion has learned from them. given: "
         "the champion, now, from the features in the request."
     ),
