@@ -22,6 +22,9 @@ FIT = {"type": "fit-x", "contains": "padding"}
 FEW_QUARTERS = 4
 """Up to here bars keep their width instead of filling the frame, which a phone still holds."""
 
+DAYS_LISTED = 200
+"""Active days that a document lists at most (fiel.serving.customers)."""
+
 LANE_PX = 26
 """Height of one stage's lane."""
 
@@ -97,13 +100,19 @@ def timeline(days: Sequence[Sequence[Any]], as_of: date, voice: Voice) -> Custom
             },
         ],
     }
-    description = _(
-        "%(days)s active days with %(events)s events and a net %(value)s in the year before %(as_of)s.",
-        days=voice.whole(len(shown)),
-        events=voice.whole(events),
-        value=voice.amount(total),
-        as_of=as_of.isoformat(),
-    )
+    told = {"days": voice.whole(len(shown)), "events": voice.whole(events), "value": voice.amount(total)}
+    if len(days) < DAYS_LISTED:
+        description = _(
+            "%(days)s active days with %(events)s events and a net %(value)s in the year before %(as_of)s.",
+            **told,
+            as_of=as_of.isoformat(),
+        )
+    else:  # there may have been more before
+        description = _(
+            "The last %(days)s active days, since %(first)s: %(events)s events and a net %(value)s.",
+            **told,
+            first=shown[0][0],
+        )
     return CustomerChart(
         name="timeline",
         title=_("Active days and what they brought") if has_value else _("Active days"),

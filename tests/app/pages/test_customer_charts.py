@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from app.pages.customer_charts import quarters_chart, stage_bar, timeline
+from app.pages.customer_charts import DAYS_LISTED, quarters_chart, stage_bar, timeline
 from app.pages.voice import Voice
 from fiel.program import read_program
 from fiel.reports.tokens import dark_twins
+from fiel.serving import customers
 from fiel.settings import HOME
 
 AS_OF = date(2025, 10, 1)
@@ -27,6 +28,21 @@ QUARTERS = [["2024-12-31", 2, 150_000, 0, None], ["2025-06-30", 1, 50_000, 1, 70
 
 def voice(program: str, language: Any = "en") -> Voice:
     return Voice(language, read_program(HOME / "deployments" / "programs" / f"{program}.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(DAYS_LISTED - 1, "199 active days with"), (DAYS_LISTED, "The last 200 active days, since 2025-03-15: ")],
+)
+def test_a_list_that_may_have_been_cut_is_not_called_a_year(number: int, words: str) -> None:
+    days = [[(AS_OF - timedelta(days=back)).isoformat(), 1, 1] for back in range(number, 0, -1)]
+    chart = timeline(days, AS_OF, voice("teomewhy"))
+    assert chart is not None
+    assert chart.description.startswith(words)
+
+
+def test_a_document_lists_as_many_days_as_the_chart_believes() -> None:
+    assert customers.DAYS_LISTED == DAYS_LISTED
 
 
 def test_no_chart_knows_anything_of_its_date_or_later() -> None:
