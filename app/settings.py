@@ -117,6 +117,7 @@ def load_serve_settings(**given: Any) -> ServeSettings:
         raise SettingsError(f"settings of the service are wrong: FIEL_SERVE_{name}: it is no JSON") from error
     except ValidationError as error:
         wrong = "; ".join(
-            f"FIEL_SERVE_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()
+            f"FIEL_SERVE_{str(item['loc'][0]).upper()}: {': '.join([*map(str, item['loc'][1:2]), item['msg']])}"
+            for item in error.errors()
         )
         raise SettingsError(f"settings of the service are wrong: {wrong}") from error
