@@ -45,7 +45,7 @@ SCORE_SETS = sa.Table(
 SCORES = sa.Table(
     "scores",
     METADATA,
-    sa.Column("program", bytewise(60), primary_key=True),
+    sa.Column("program", sa.String(60), primary_key=True),
     sa.Column("as_of", sa.Date, primary_key=True),
     sa.Column("customer_id", bytewise(200), primary_key=True),
     sa.Column("stage", bytewise(40), nullable=False),

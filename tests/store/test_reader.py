@@ -14,9 +14,10 @@ from fiel.errors import StoreError, StoreUnavailableError
 from fiel.store import CycleRow, KeyRow, PromotionRow, ServedModel, Store
 from fiel.store import deliveries as events
 from fiel.store import ledger as rows_of
+from fiel.store.customers import ONE
 from fiel.store.ledger import ENTRIES, HELD_OUT
 from fiel.store.reader import Reader
-from tests.store.worlds import AS_OF, LATER, customer, published
+from tests.store.worlds import AS_OF, LATER, crowd, customer, published
 
 NOW = datetime(2025, 9, 2, 4, tzinfo=UTC)
 FIRST = PromotionRow("club", NOW, "retrain", "first", None, "1", "d1", "f1", "the first", {"auc": 0.8})
@@ -196,3 +197,15 @@ class TestAStoreFile:
         sqlite3.connect(tmp_path / "store.db").execute("CREATE TABLE cats (name)")
         with pytest.raises(StoreError, match="fiel store upgrade"):
             Reader(f"sqlite:///{tmp_path}/store.db").check()
+
+
+def test_a_customer_is_found_by_indexes_alone_on_postgresql(postgres_url: str) -> None:
+    store = Store(postgres_url)
+    store.publish(crowd(3_000))
+    store.close()
+    reader = Reader(postgres_url)
+    known, wanted = ONE.rsplit("?", 1)[0].replace("?", "'club'"), "'a00042'"
+    plan = "\n".join(row[0] for row in reader._connections.fetch(f"EXPLAIN {known}{wanted}", ()))
+    reader.close()
+    assert "Seq Scan on scores" not in plan, plan
+    assert "Seq Scan on customer_documents" not in plan, plan

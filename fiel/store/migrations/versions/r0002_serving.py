@@ -50,8 +50,7 @@ def upgrade() -> None:
     if connection.dialect.name == "postgresql":
         op.execute(
             'ALTER TABLE scores ALTER COLUMN customer_id TYPE VARCHAR(200) COLLATE "C", '
-            'ALTER COLUMN program TYPE VARCHAR(60) COLLATE "C", ALTER COLUMN stage TYPE VARCHAR(40) COLLATE "C", '
-            'ALTER COLUMN segment TYPE TEXT COLLATE "C"'
+            'ALTER COLUMN stage TYPE VARCHAR(40) COLLATE "C", ALTER COLUMN segment TYPE TEXT COLLATE "C"'
         )
         op.drop_constraint("scores_program_as_of_fkey", "scores", type_="foreignkey")
     for name in SORTS:
