@@ -1,6 +1,6 @@
 """The peer of the service's benchmark: a model behind FastAPI and nothing else. No key, no store, no log.
 
-    BENCH_MODEL=model.cbm uvicorn benchmarks.bare_service:app --port PORT
+BENCH_MODEL=model.cbm uvicorn benchmarks.bare_service:app --port PORT
 """
 
 from __future__ import annotations
