@@ -40,7 +40,7 @@ test: install ## Install and run every check and test
 check-fast: install ## Lint, types and floors only
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: install ## Run every benchmark and print its ratios (about half an hour)
+bench: install ## Run every benchmark and print its ratios (about an hour)
 	$(BIN)/python -m benchmarks
 
 docs: install ## Generate the data dictionary
