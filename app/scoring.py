@@ -62,7 +62,7 @@ def score_id(service: Service, program: Program, customer_id: str) -> Scored:
 
 def score_ids(service: Service, program: Program, customer_ids: Sequence[str]) -> list[Scored]:
     """The answers for customers of the store, in the given order; a customer may be there twice."""
-    return _by_id(service, program, live_model(service, program), customer_ids)
+    return _by_id(service, program, live_model(service, program), customer_ids, with_documents=False)
 
 
 def read_score(service: Service, program: Program, live: Live | None, customer_id: str) -> Scored:
@@ -90,12 +90,22 @@ def score_features(service: Service, program: Program, given: Sequence[Given]) -
     return _by_features(program, live_model(service, program), given)
 
 
-def score_mixed(service: Service, program: Program, live: Live | None, asked: Sequence[str | Given]) -> list[Scored]:
-    """The answers of `live` for customers by id (text) and by features, in the given order."""
+def score_mixed(
+    service: Service,
+    program: Program,
+    live: Live | None,
+    asked: Sequence[str | Given],
+    *,
+    with_documents: bool = False,
+) -> list[Scored]:
+    """The answers of `live` for customers by id (text) and by features, in the given order.
+
+    Without documents their rows may lack them: only reasons that the batch told need them.
+    """
     ids = [one for one in asked if isinstance(one, str)]
     if len(ids) == len(asked):
-        return _by_id(service, program, live, ids)
-    by_id = iter(_by_id(service, program, live, ids) if ids else ())
+        return _by_id(service, program, live, ids, with_documents)
+    by_id = iter(_by_id(service, program, live, ids, with_documents) if ids else ())
     by_features = iter(_by_features(program, live, [one for one in asked if not isinstance(one, str)]))
     return [next(by_id if isinstance(one, str) else by_features) for one in asked]
 
@@ -132,12 +142,14 @@ async def in_store(service: Service, customers: int, work: Callable[..., T], *ar
 # -- inside
 
 
-def _by_id(service: Service, program: Program, live: Live | None, customer_ids: Sequence[str]) -> list[Scored]:
+def _by_id(
+    service: Service, program: Program, live: Live | None, customer_ids: Sequence[str], with_documents: bool
+) -> list[Scored]:
     if len(customer_ids) == 1:
         only = service.reader.customer(program.name, customer_ids[0])
         found = [_of_row(live, program, customer_ids[0], only)]
     else:
-        rows = service.reader.customers(program.name, customer_ids)
+        rows = service.reader.customers(program.name, customer_ids, with_documents=with_documents)
         found = [_of_row(live, program, customer_id, rows.get(customer_id)) for customer_id in customer_ids]
     if live is not None:
         _predict(live.model, found)

@@ -98,7 +98,7 @@ def _answer(
     service: Service, program: Program, request_id: str, asked: list[str | Given], body: ScoreRequest
 ) -> Response:
     live = live_model(service, program)
-    scored = score_mixed(service, program, live, asked)
+    scored = score_mixed(service, program, live, asked, with_documents=body.reasons)
     results = [result(position, one) for position, one in enumerate(scored)]
     if body.reasons:
         told = reasons_of(live, program, scored, body.language)

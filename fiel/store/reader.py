@@ -101,9 +101,12 @@ class Reader:
         """The customer of the newest set; None if the set holds no such customer, or there is none."""
         return _customers.one(self._connections, program, customer_id)
 
-    def customers(self, program: str, ids: Sequence[str]) -> dict[str, CustomerRow]:
-        """The customers of the newest set by id; those that it does not hold are left out."""
-        return _customers.many(self._connections, program, ids)
+    def customers(self, program: str, ids: Sequence[str], *, with_documents: bool = True) -> dict[str, CustomerRow]:
+        """The customers of the newest set by id; those that it does not hold are left out.
+
+        Without documents theirs are None, which is quicker where only scores and features are asked for.
+        """
+        return _customers.many(self._connections, program, ids, with_documents=with_documents)
 
     def ranking(self, program: str, query: RankingQuery) -> RankingPage:
         """One page of the customers of a set, in order; CursorError where the query's cursor cannot be used."""

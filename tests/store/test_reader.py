@@ -14,6 +14,7 @@ from fiel.errors import StoreError, StoreUnavailableError
 from fiel.store import CycleRow, KeyRow, PromotionRow, ServedModel, Store
 from fiel.store import deliveries as events
 from fiel.store import ledger as rows_of
+from fiel.store.connections import Connections
 from fiel.store.customers import ONE
 from fiel.store.ledger import ENTRIES, HELD_OUT
 from fiel.store.reader import Reader
@@ -209,3 +210,31 @@ def test_a_customer_is_found_by_indexes_alone_on_postgresql(postgres_url: str) -
     reader.close()
     assert "Seq Scan on scores" not in plan, plan
     assert "Seq Scan on customer_documents" not in plan, plan
+
+
+def test_many_customers_may_come_without_their_documents(store: Store, reader: Reader) -> None:
+    store.publish(published(customer("ana"), customer("bia")))
+    bare = reader.customers("club", ["ana", "bia"], with_documents=False)
+    whole = reader.customers("club", ["ana", "bia"])
+    assert {name: replace(row, document=None) for name, row in whole.items()} == bare
+    assert whole["ana"].document is not None
+
+
+def test_a_set_that_is_replaced_between_two_questions_is_asked_again(
+    store: Store, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish(published(customer("ana", prob=0.1)))
+    fetch, asked = Connections.fetch, []
+
+    def replaced_after_the_first(connections: Connections, text: str, *values: object) -> object:
+        found = fetch(connections, text, *values)  # type: ignore[arg-type]
+        if not asked:
+            store.publish(published(customer("ana", prob=0.9), model_version="4"))
+        asked.append(text)
+        return found
+
+    monkeypatch.setattr(Connections, "fetch", replaced_after_the_first)
+    ana = reader.customers("club", ["ana"])["ana"]
+    assert ana.scores["prob"] == 0.9
+    assert ana.set_digest == reader.newest_set("club").content_digest
+    assert len(asked) > 2
