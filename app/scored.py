@@ -35,7 +35,7 @@ class Scored:
     """The answer for one customer: a probability with where it comes from, or `why` there is none, or an `error`.
 
     `values` are those of the model's `inputs`, None where no model could have been asked. `missing`: inputs that were
-    not given and counted as empty. `row` is what the store holds, for customers by id.
+    not given and counted as empty. `unused`: given features of the published set that the model does not read. `row` is what the store holds, for customers by id.
     """
 
     customer_id: str | None
@@ -46,6 +46,7 @@ class Scored:
     model_digest: str | None = None
     why: str | None = None
     missing: Sequence[str] = ()
+    unused: Sequence[str] = ()
     inputs: Sequence[str] = ()
     values: Row | None = None
     row: CustomerRow | None = field(default=None, repr=False)
@@ -57,3 +58,18 @@ class Scored:
         if self.error is not None:
             return "failed"
         return "not_scored" if self.prob is None else "scored"
+
+    @property
+    def is_of_the_set(self) -> bool:
+        """Whether the model that answers is the one that scored the published set (or nothing was published)."""
+        return self.row is None or self.model_digest == self.row.scores["model_digest"]
+
+    @property
+    def gain_prob(self) -> float | None:
+        """The probability where it is one of winning: the batch found the customer outside the target's state."""
+        return None if self.row is None or self.row.scores["gain_prob"] is None else self.prob
+
+    @property
+    def loss_prob(self) -> float | None:
+        """1 - the probability where that is one of losing: the batch found the customer in the target's state."""
+        return None if self.row is None or self.row.scores["loss_prob"] is None or self.prob is None else 1 - self.prob

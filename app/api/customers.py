@@ -196,8 +196,8 @@ def _score(program: Program, one: Scored, row: CustomerRow) -> dict[str, Any]:
     del shown["program"]
     shown |= {
         "prob": one.prob,
-        "gain_prob": one.prob if scores["gain_prob"] is not None else None,
-        "loss_prob": 1 - one.prob if scores["loss_prob"] is not None and one.prob is not None else None,
+        "gain_prob": one.gain_prob,
+        "loss_prob": one.loss_prob,
         "basis": one.basis,
         "model_version": one.model_version,
         "model_digest": one.model_digest,

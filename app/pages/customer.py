@@ -125,18 +125,19 @@ def _shown(service: Service, voice: Voice, scored: Scored, live: Any, customer_i
     row, program = scored.row, voice.program
     assert row is not None
     document: dict[str, Any] = orjson.loads(row.document) if row.document else {}
-    scores = row.scores | {"prob": scored.prob}
+    scores = row.scores | {"prob": scored.prob, "gain_prob": scored.gain_prob, "loss_prob": scored.loss_prob}
     values = orjson.loads(row.features) if row.features else []
     facts, expected = customer_view.purchases(document, voice)
     granted = service.reader.grants_of(program.name, customer_id)
     held_out = service.reader.held_out_of(program.name, customer_id)
     by_rule = customer_model.targets_by_rule(service, program)
+    published = customer_view.published_by(scored, voice)
     return {
         "scores": scores,
         "document": document,
-        "tiles": customer_view.key_figures(scores, document, voice, by_rule),
+        "tiles": customer_view.key_figures(scores, document, voice, by_rule, published),
         "disagreement": customer_view.disagreement(scores, document, voice, by_rule),
-        "groups": customer_view.groups(scores, document, voice),
+        "groups": customer_view.groups(scores, document, voice, published),
         "promotion": customer_view.promotion(scores, voice),
         "already": customer_view.already(granted, held_out, row.as_of, voice),
         "account": customer_account.account(document, voice),

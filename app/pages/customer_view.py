@@ -59,11 +59,16 @@ def charts(document: Mapping[str, Any], as_of: date, voice: Voice) -> list[dict[
 
 
 def key_figures(
-    scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice, by_rule: Collection[str] = ()
+    scores: Mapping[str, Any],
+    document: Mapping[str, Any],
+    voice: Voice,
+    by_rule: Collection[str] = (),
+    published: str = "",
 ) -> list[Fact]:
     """The key figures of the head: probability first, then what the program knows besides.
 
     `by_rule` are the further targets whose champion is no model of the customer: the stage rule or the base rate.
+    `published` (`published_by`) stands beside what rests on the published score and not on the probability shown.
     """
     _, program = voice.say, voice.program
     purchase = document.get("purchase") or {}
@@ -80,7 +85,7 @@ def key_figures(
                 _("Value at stake"),
                 scores.get("value_at_stake"),
                 voice,
-                _("(1 − probability) × what is expected of someone still a customer"),
+                _joined(_("(1 − probability) × what is expected of someone still a customer"), published),
             ),
             amount(
                 _("Expected value, %(days)s days", days=program.target.horizon_days), _expected(purchase, voice), voice
@@ -90,7 +95,12 @@ def key_figures(
         engagement = segments["engagement"]
         found += [
             Fact(_("Engagement"), voice.ratio(engagement), _("of 100"), repr(engagement)),
-            told(_("Value"), voice.whole, scores.get("value"), _("(1 − probability) × engagement × 1000")),
+            told(
+                _("Value"),
+                voice.whole,
+                scores.get("value"),
+                _joined(_("(1 − probability) × engagement × 1000"), published),
+            ),
             told(
                 _("Uplift of the campaign"),
                 voice.signed_points,
@@ -135,8 +145,22 @@ def _expected(purchase: Mapping[str, Any], voice: Voice) -> float | None:
     return (purchase.get("value_expected") or {}).get(str(voice.program.target.horizon_days))
 
 
-def groups(scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice) -> list[Fact]:
-    """The groups that the customer is in: the name of the grouping and the group, with a tone where it has one."""
+def published_by(scored: Scored, voice: Voice) -> str:
+    """What is said of figures that the batch made of its own score; empty where that is the score shown."""
+    if scored.is_of_the_set or scored.row is None or scored.row.scores["model_version"] is None:
+        return ""
+    return voice.say("of the published score, version %(version)s", version=scored.row.scores["model_version"])
+
+
+def _joined(*texts: str) -> str:
+    return "; ".join(text for text in texts if text)
+
+
+def groups(scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice, published: str = "") -> list[Fact]:
+    """The groups that the customer is in: the name of the grouping and the group, with a tone where it has one.
+
+    `published` as in `key_figures`: risk and grade are made of the batch's score.
+    """
     _ = voice.say
     segments = document.get("segments") or {}
     risk = segments.get("risk") or scores.get("risk")
@@ -145,13 +169,13 @@ def groups(scores: Mapping[str, Any], document: Mapping[str, Any], voice: Voice)
         (_("RFM segment"), segments.get("rfm_segment"), ""),
         (_("Cluster"), segments.get("cluster_name"), ""),
         (_("Segment"), segments.get("segment"), ""),
-        (_("Risk, for the operator only"), risk, RISK_TONES.get(str(risk), "plain")),
+        (_joined(_("Risk, for the operator only"), published), risk, RISK_TONES.get(str(risk), "plain")),
     ]
     found = [Fact(label, voice.code(str(group)), tone=tone or "plain") for label, group, tone in named if group]
     if voice.program.economics is not None and scores.get("grade") is not None:
         grade = int(scores["grade"])
         note = _("treating pays") if grade == 1 else _("2 to 5: quarters of those where it does not pay, best first")
-        found.append(Fact(_("Grade"), str(grade), note, tone="good" if grade == 1 else "plain"))
+        found.append(Fact(_joined(_("Grade"), published), str(grade), note, tone="good" if grade == 1 else "plain"))
     return found
 
 
