@@ -10,7 +10,7 @@ import polars as pl
 
 from fiel.core import Core
 from fiel.lake import Lake
-from fiel.models.registry import Registry, RegistryStatus
+from fiel.models.registry import Registry, RegistryStatus, VersionInfo
 from fiel.program import Program
 from fiel.store import CycleRow, Store
 from fiel.tables import TABLES
@@ -55,7 +55,7 @@ def program_status(lake: Lake, store: Store, registry: Registry, program: Progra
     further = {name: found.status() for name, found in registries.items() if name != program.target.name}
     cycles = store.cycles(program.name)
     stale = _stale(core, tables, {program.target.name: models, **further}, program)
-    stale += _unpublished(lake, store, tables, program)
+    stale += _outdated(lake, store, tables, models.champion, program)
     return Status(core, tables, models, cycles, stale, further)
 
 
@@ -83,14 +83,23 @@ def _stale(
     return found
 
 
-def _unpublished(lake: Lake, store: Store, tables: list[TableStatus], program: Program) -> list[str]:
-    """What the service shows is older than the newest scores: a run died before it published them."""
+def _outdated(
+    lake: Lake, store: Store, tables: list[TableStatus], champion: VersionInfo | None, program: Program
+) -> list[str]:
+    """The newest scores are of another model than the champion, or the service shows older ones than those.
+
+    The first follows a rollback, the second a run that died before it published.
+    """
     scored = next((table.newest_as_of for table in tables if table.name == "out_scores"), None)
     if scored is None:
         return []
     newest = lake.scan("out_scores").filter(pl.col("as_of") == scored).select("model_version").head(1).collect()
-    published, what = store.score_set(program.name), f"scores of {scored} by version {newest.item()}"
-    if published is not None and (published.as_of, published.model_version) == (scored, str(newest.item())):
+    version = str(newest.item())
+    published, what = store.score_set(program.name), f"scores of {scored} by version {version}"
+    if champion is not None and champion.version != version:
+        advice = f"run `fiel run score --program {program.name} --as-of {scored}`"
+        return [f"the {what} are not the champion's, which is version {champion.version}: {advice}"]
+    if published is not None and (published.as_of, published.model_version) == (scored, version):
         return []
     shown = "nothing" if published is None else f"those of {published.as_of} by version {published.model_version}"
     return [f"{what} are not published, the service shows {shown}: run `fiel run publish --program {program.name}`"]

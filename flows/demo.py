@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from fiel.errors import SettingsError
+from fiel.errors import CycleConflictError, SettingsError
 from fiel.program import load_program
 from fiel.settings import load_settings
 from fiel.simulate import demo_customers, demo_span, simulator
@@ -40,10 +40,17 @@ def run_demo(program: str, folder: Path, customers: int | None, seed: int) -> No
         typer.echo(f"simulated {written} ({perf_counter() - started:.1f} s)", err=True)
     from flows.console import show_summary, watched
 
-    result = watched("loyalty", {"program": program, "source": str(source), "as_of": "latest"})
+    try:
+        result = watched("loyalty", {"program": program, "source": str(source), "as_of": "latest"})
+    except CycleConflictError as error:
+        raise CycleConflictError(
+            f"{error}. So it is meant: the demo's champion was changed since its cycle was paid, and a paid cycle is "
+            "never paid again with other content. Scores, report and service are up to date; `make clean` begins anew"
+        ) from error
     show_summary("loyalty", program, result)
     typer.echo(f"\nThe whole demo took {perf_counter() - started:.0f} s. Look around:")
     typer.echo(f"  FIEL_LAKE={os.environ['FIEL_LAKE']} .venv/bin/fiel status {program}")
+    typer.echo("  make serve, then http://127.0.0.1:8000: pages and API over these results")
     typer.echo("  make serve-mlflow, then http://127.0.0.1:5000")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect import flow
 
+from fiel.errors import CycleConflictError
 from tasks.clock import resolve_as_of
 from tasks.engagement import build_engagement
 from tasks.features import build_features
@@ -49,9 +50,13 @@ def loyalty(
     quality = measure_quality(program)
     finish_last_cycle(program)
     planned = plan_cycle(program, day)
-    applied = apply_cycle(program, day) if apply and cycle_is_due(program, day) else {}
+    applied, conflict = {}, None
+    try:
+        applied = apply_cycle(program, day) if apply and cycle_is_due(program, day) else {}
+    except CycleConflictError as error:  # nothing is paid; what is known is still reported and shown
+        conflict = error
     messages = write_messages_in_chain(program, day)
-    return {
+    done = {
         "as_of": day.isoformat(),
         "ingest": ingested,
         "features": features,
@@ -70,6 +75,9 @@ def loyalty(
         "report": write_report(program, day),
         "published": publish_scores(program, day),
     }
+    if conflict is not None:
+        raise conflict
+    return done
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 from prefect import flow
 
 from tasks.clock import resolve_as_of
-from tasks.publish import publish_scores
+from tasks.publish import newest_scored, publish_scores
 from tasks.served import collect_served
 
 
@@ -21,8 +21,8 @@ def publish(program: str = "teomewhy", as_of: str | None = None) -> dict[str, An
 
     Args:
         program: Name of the program, a file in deployments/programs.
-        as_of: Date (YYYY-MM-DD); it needs scores. `latest`: the day after the last complete day. Empty: the day on
-            which the run is scheduled.
+        as_of: Date (YYYY-MM-DD); it needs scores. `latest`: the day after the last complete day. Empty: the newest
+            date that was scored.
     """
-    published = publish_scores(program, resolve_as_of(program, as_of))
+    published = publish_scores(program, resolve_as_of(program, as_of) if as_of else newest_scored(program))
     return published | {"served": collect_served(program)}

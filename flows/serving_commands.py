@@ -66,11 +66,12 @@ def create(
     made = new_key(name.strip(), tuple(program or ("*",)), by or _user(), expires)
     store = Store(settings.store_url)
     store.add_key(made.row)
+    where = store.database.name
     store.close()
     opens = "every program" if not program else ", ".join(program)
     typer.echo(f"key {made.row.key_id} of {made.row.name}, for {opens}, "
                f"{'without an end' if expires is None else f'until {expires:%Y-%m-%d}'}; "
-               "it is shown this once:", err=True)  # fmt: skip
+               f"in the store {where}; it is shown this once:", err=True)  # fmt: skip
     typer.echo(made.text)
 
 

@@ -61,6 +61,15 @@ def publish_scores(program: str, as_of: date) -> dict[str, Any]:
         }
 
 
+def newest_scored(program: str) -> date:
+    """The newest as_of that was scored; LakeError where none was."""
+    with opened(program) as context:
+        scored = context.lake.partitions("out_scores")
+    if not scored:
+        raise LakeError(f"program {program} has no scores yet: run `fiel run loyalty --program {program}` first")
+    return max(scored)
+
+
 @task(name="publish again", cache_policy=NO_CACHE)
 def publish_what_is_scored(program: str, as_of: date) -> dict[str, Any]:
     """The same after a stage that adds to the scores of as_of; nothing where that date was not scored yet."""

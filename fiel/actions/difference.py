@@ -6,7 +6,7 @@ import polars as pl
 
 from fiel.actions.merges import follow
 
-CUSTOMERS_SHOWN = 10
+CUSTOMERS_SHOWN = 3
 PAYMENT = ("customer_id", "product", "points")
 
 

@@ -89,7 +89,7 @@ class TestAConflictShowsTheDifference:
 
     def test_long_lists_are_cut(self, store: Store) -> None:
         pay(store, {"a": 0.9})
-        with pytest.raises(CycleConflictError, match=r"added 40: .* and 30 more"):
+        with pytest.raises(CycleConflictError, match=r"added 40: .* and 37 more"):
             pay(store, {f"c{i}": 0.9 for i in range(40)} | {"a": 0.9})
 
     def test_another_policy_version_with_the_same_payments(self, store: Store) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from fiel.errors import LakeError
+from fiel.errors import CycleConflictError, LakeError
 from fiel.features.spans import cut_spans
+from fiel.models.promotion import rollback
 from tasks.context import opened
 from tests.flows.conftest import AS_OF, World
 from tests.flows.published import shown
@@ -90,7 +91,7 @@ def test_what_a_run_that_died_did_not_publish_is_said_and_made_good(
                 connection.execute(sa.text(f"DELETE FROM {table}"))
     show_status("teomewhy")
     assert "are not published, the service shows nothing: run `fiel run publish" in capsys.readouterr().out
-    assert publish(program="teomewhy", as_of=AS_OF.isoformat())["changed"] is True
+    assert publish(program="teomewhy")["changed"] is True
     with opened("teomewhy") as context:
         after = context.store.score_set("teomewhy")
     assert before is not None
@@ -98,6 +99,29 @@ def test_what_a_run_that_died_did_not_publish_is_said_and_made_good(
     assert after.content_digest == before.content_digest
     show_status("teomewhy")
     assert "not published" not in capsys.readouterr().out
+
+
+def test_after_a_rollback_the_chain_pays_nothing_again_and_still_publishes(
+    own_world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.console import show_status
+    from flows.loyalty import loyalty
+
+    with opened("teomewhy") as context:
+        rollback(context.registry, context.store, by="me", at=datetime.now(UTC), reason="a test")
+        entries = context.store.entries("teomewhy")
+        champion = context.registry.champion().version
+    show_status("teomewhy")
+    assert f"are not the champion's, which is version {champion}: run `fiel run score" in capsys.readouterr().out
+    with pytest.raises(CycleConflictError, match="already applied"):
+        loyalty(program="teomewhy", as_of=AS_OF.isoformat(), source=str(own_world.source))
+    with opened("teomewhy") as context:
+        assert context.store.entries("teomewhy").equals(entries)
+        published = context.store.score_set("teomewhy")
+        assert published is not None
+        assert published.model_version == champion
+    show_status("teomewhy")
+    assert "not the champion's" not in capsys.readouterr().out
 
 
 def test_a_date_without_scores_says_what_to_run(in_world: World) -> None:
