@@ -35,7 +35,8 @@ class Scored:
     """The answer for one customer: a probability with where it comes from, or `why` there is none, or an `error`.
 
     `values` are those of the model's `inputs`, None where no model could have been asked. `missing`: inputs that were
-    not given and counted as empty. `unused`: given features of the published set that the model does not read. `row` is what the store holds, for customers by id.
+    not given and counted as empty. `unused`: given features of the published set that the model does not read. `row`
+    is what the store holds, for customers by id.
     """
 
     customer_id: str | None

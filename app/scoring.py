@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import metrics
 from app.scored import Failure, Scored
+from app.unread import Unread
 from fiel.errors import FeatureError, NoChampionError, SchemaError
 from fiel.program import Program
 
@@ -85,9 +86,10 @@ def score_features(service: Service, program: Program, given: Sequence[Given]) -
     """The answers for customers that a caller describes by features, in the given order.
 
     Features that the model does not know, and values that cannot be, fail for their customer; those that are not given
-    count as empty and are named in `missing`. A stage outside the population has no probability.
+    count as empty and are named in `missing`, those that only the published set knows are named in `unused`. A stage
+    outside the population has no probability.
     """
-    return _by_features(program, live_model(service, program), given)
+    return _by_features(service, program, live_model(service, program), given)
 
 
 def score_mixed(
@@ -106,7 +108,7 @@ def score_mixed(
     if len(ids) == len(asked):
         return _by_id(service, program, live, ids, with_documents)
     by_id = iter(_by_id(service, program, live, ids, with_documents) if ids else ())
-    by_features = iter(_by_features(program, live, [one for one in asked if not isinstance(one, str)]))
+    by_features = iter(_by_features(service, program, live, [one for one in asked if not isinstance(one, str)]))
     return [next(by_id if isinstance(one, str) else by_features) for one in asked]
 
 
@@ -156,9 +158,10 @@ def _by_id(
     return found
 
 
-def _by_features(program: Program, live: Live | None, given: Sequence[Given]) -> list[Scored]:
+def _by_features(service: Service, program: Program, live: Live | None, given: Sequence[Given]) -> list[Scored]:
     compared = set[str]()
-    found = [_given(live, program, customer_id, features, compared) for customer_id, features in given]
+    unread = None if live is None else Unread(service, program, live.model)
+    found = [_given(unread, program, customer_id, features, compared) for customer_id, features in given]
     if live is not None:
         _predict(live.model, found)
     return found
@@ -201,13 +204,16 @@ def _of_row(live: Live | None, program: Program, customer_id: str, row: Customer
 
 
 def _given(
-    live: Live | None, program: Program, customer_id: str | None, features: Mapping[str, Any], compared: set[str]
+    unread: Unread | None, program: Program, customer_id: str | None, features: Mapping[str, Any], compared: set[str]
 ) -> Scored:
     """The answer before the model is asked; `compared`: unknown names that were looked for among the known ones."""
-    if live is None:
+    if unread is None:
         return Scored(customer_id, error=_no_model(program))
-    model = live.model
+    model, stage = unread.model, features.get("stage")
+    unused: Sequence[str] = ()
     try:
+        if not features.keys() <= unread.inputs:
+            features, unused = unread.without(features)
         values, missing = model.row_of(features)
     except FeatureError as error:
         if len(compared) < MOST_COMPARED:
@@ -219,10 +225,10 @@ def _given(
         model_version=model.version,
         model_digest=model.digest,
         missing=missing,
+        unused=unused,
         inputs=model.inputs,
         values=values,
     )
-    stage = features.get("stage")
     if program.has_stages and stage in program.target.exclude_stages:
         found.why = f"customers in stage {stage} are outside the model's population"
     return found

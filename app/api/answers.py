@@ -135,6 +135,8 @@ def result(position: int, one: Scored) -> dict[str, Any]:
         found["why"] = one.why
     if one.missing:
         found["missing"] = list(one.missing)
+    if one.unused:
+        found["unused"] = list(one.unused)
     if one.error is not None:
         found["error"] = one.error.as_dict()
     return found

@@ -232,6 +232,7 @@ WHAT_IF: dict[str, Any] = {
         },
     ],
     "missing": [],
+    "unused": [],
     "note": None,
 }
 

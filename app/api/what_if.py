@@ -18,6 +18,7 @@ from app.problems import Problem
 from app.scored import Scored
 from app.scoring import MANY, OUTSIDE, in_store, invalid_features, log_served, row_values, score_mixed, unknown_customer
 from app.service import Service
+from app.unread import Unread
 from fiel.errors import FeatureError, SchemaError
 from fiel.models.what_if import compare
 from fiel.program import Program
@@ -44,9 +45,12 @@ async def what_if(request: Request, service: ServiceDep, program: ProgramDep, bo
 def _answer(service: Service, program: Program, request_id: str, body: WhatIfRequest) -> Response:
     live = service.champions.current(program.name)
     start, before, notes = _start(service, program, live, body)
+    unread = Unread(service, program, live.model)
+    before, unused = unread.without(before)
+    changes, unchanged = unread.without(body.changes)
     try:
-        found = compare(live.model, before, body.changes, program, body.language)
-        after, _ = live.model.row_of({**before, **body.changes})
+        found = compare(live.model, before, changes, program, body.language)
+        after, _ = live.model.row_of({**before, **changes})
     except FeatureError as error:
         raise _refused(live, error, "changes" if error.field in body.changes else "features") from error
     changed = Scored(
@@ -73,10 +77,11 @@ def _answer(service: Service, program: Program, request_id: str, body: WhatIfReq
             "difference": found.after - found.before,
             "log_odds_difference": found.log_odds,
             "changes": [
-                {"feature": name, "before": before.get(name), "after": body.changes.get(name)} for name in found.changed
+                {"feature": name, "before": before.get(name), "after": changes.get(name)} for name in found.changed
             ],
             "by_reason": [shown(reason) for reason in found.by_reason],
             "missing": [name for name in live.model.inputs if name not in before],
+            "unused": list(dict.fromkeys([*unused, *unchanged])),
             "note": " ".join(notes) or None,
         }
     )

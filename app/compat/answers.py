@@ -13,6 +13,7 @@ from app.problems import FieldError, Problem
 from app.scored import Failure, Scored
 from app.scoring import Given, live_model, log_served, score_mixed
 from app.service import Service
+from app.unread import Unread
 from fiel.errors import FeatureError
 from fiel.program import Program
 from fiel.sources.published_features import translated
@@ -21,7 +22,7 @@ ID_NAMES = ("IdCliente", "idCliente", "id", "customer_id")
 """How callers name the customer, by preference."""
 
 MOST_NAMED = 40
-"""Missing features that a header names at the most."""
+"""Missing or unused features that a header names at the most."""
 
 
 def customers(value: Any, where: str, most: int) -> list[Mapping[str, Any]]:
@@ -51,6 +52,8 @@ def scored(
     A row with features is scored by them (published or our names), one with an id alone by the published features.
     """
     live = live_model(service, program)
+    unread = None if live is None else Unread(service, program, live.model)
+    unused: dict[int, list[str]] = {}
     ids = [id_of(row) for row in rows]
     asked: list[str | Given] = []
     refused: dict[int, FeatureError] = {}
@@ -58,19 +61,25 @@ def scored(
         features = {key: value for key, value in row.items() if key != name}
         text = None if customer_id is None else str(customer_id)
         try:
-            known = features if live is None else translated(features, live.model.inputs)
-            if not known and text is None:
+            known = features if unread is None else translated(features, unread.model.inputs)
+            if unread is not None and not known.keys() <= unread.inputs:
+                others = unread.names(known)
+                unused[place] = list(others.values())
+                known = {name: value for name, value in known.items() if name not in others}
+            is_described = bool(known) or bool(unused.get(place))
+            if not is_described and text is None:
                 raise FeatureError("the object is empty: give an id, or features", "IdCliente")
-            asked.append((text, known) if known or text is None else text)
+            asked.append((text, known) if is_described or text is None else text)
         except FeatureError as error:
             refused[place] = error
             asked.append((text, {}))
     found = score_mixed(service, program, live, [one for place, one in enumerate(asked) if place not in refused])
     log_served(service, request_id, program, door, found)
     answers = iter(found)
-    return [
-        (ids[place][1], _refused(refused[place]) if place in refused else next(answers)) for place in range(len(rows))
-    ]
+    told = [_refused(refused[place]) if place in refused else next(answers) for place in range(len(rows))]
+    for place, names in unused.items():
+        told[place].unused = names
+    return [(customer_id, answer) for (_, customer_id), answer in zip(ids, told, strict=True)]
 
 
 def one_or_problem(customer_id: Any, answer: Scored) -> dict[str, Any]:
@@ -100,13 +109,23 @@ def prediction(answer: Scored, program: Program) -> dict[str, Any]:
 
 
 def told(content: Any, answers: Sequence[Scored]) -> Response:
-    """The answer; a header names features that counted as empty because nobody sent them: the shapes have no place."""
+    """The answer; headers name features that counted as empty because nobody sent them, and those that nobody reads.
+
+    The shapes have no place for them.
+    """
     response = reply(content)
-    names = sorted({name for one in answers for name in one.missing})
-    if names:
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        response.headers["Fiel-Missing-Features"] = ", ".join(names[:MOST_NAMED]) + more
+    missing = sorted({name for one in answers for name in one.missing})
+    unused = sorted({name for one in answers for name in one.unused})
+    if missing:
+        response.headers["Fiel-Missing-Features"] = _some(missing)
+    if unused:
+        response.headers["Fiel-Unused-Features"] = _some(unused)
     return response
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def id_of(row: Mapping[str, Any]) -> tuple[str | None, Any]:

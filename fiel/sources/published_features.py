@@ -92,6 +92,11 @@ def our_names(inputs: tuple[str, ...]) -> Mapping[str, str]:
     return _our_names(inputs)
 
 
+def our_name(name: str, known: tuple[str, ...]) -> str | None:
+    """Our name of the feature `name`, which may be ours already, among `known`; None where it means none of them."""
+    return name if name in known else our_names(known).get(_plain(name))
+
+
 def translated(given: Mapping[str, Any], inputs: tuple[str, ...]) -> dict[str, Any]:
     """`given` under our names, its values counted as ours; names that are ours already stay, unknown ones too.
 

@@ -311,6 +311,50 @@ def test_a_set_without_a_column_that_the_model_reads_fails_and_says_so(
     assert "active_days_d28" in only["error"]["message"]
 
 
+# ------------------------------------------------------------------------------------------ a champion that reads less
+
+
+@pytest.fixture
+def stage_client(own_store: World, make_client: MakeClient) -> TestClient:
+    """A service that was rolled back to the stage rule; the published set knows two further features."""
+    store = Store(own_store.address)
+    worlds.promote(store, "teomewhy", own_store.models["retail"], action="rollback")
+    store.close()
+    return make_client(own_store.serve())
+
+
+def test_features_that_only_the_published_set_knows_are_passed_over_and_named(
+    stage_client: TestClient, own_store: World
+) -> None:
+    features = {"stage": "fiel", "active_days_d28": 9, "mean_gap_days_life": None}
+    (only,) = ask(stage_client, {"customer_id": "new", "features": features})["results"]
+    rule = own_store.models["retail"]
+    assert only["prob"] == rule.predict(pl.DataFrame({"stage": ["fiel"]}))[0]
+    assert only["unused"] == ["active_days_d28", "mean_gap_days_life"]
+    assert "missing" not in only
+
+
+def test_features_that_neither_the_champion_nor_the_set_knows_are_still_refused(stage_client: TestClient) -> None:
+    known, unknown = ask(
+        stage_client,
+        {"features": {"stage": "fiel", "active_days_d28": 9}},
+        {"features": {"stage": "fiel", "active_days_d28": 9, "qtdeNada": 1}},
+    )["results"]
+    assert known["unused"] == ["active_days_d28"]
+    assert (unknown["error"]["type"], unknown["error"]["field"]) == ("invalid-features", "qtdeNada")
+
+
+def test_a_stage_outside_the_population_has_no_score_whatever_else_is_passed_over(stage_client: TestClient) -> None:
+    (only,) = ask(stage_client, {"features": {"stage": "zumbi", "active_days_d28": 9}})["results"]
+    assert (only["prob"], only["unused"]) == (None, ["active_days_d28"])
+    assert "zumbi" in only["why"]
+
+
+def test_what_the_champion_reads_is_not_called_unused(client: TestClient) -> None:
+    (only,) = ask(client, {"features": {"stage": "fiel", "active_days_d28": 9}})["results"]
+    assert "unused" not in only
+
+
 # ------------------------------------------------------------------------------------------ what is refused
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -9,6 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.api.schemas import WhatIfAnswer
+from app.settings import ServeSettings
+from fiel.store import Store
+from tests.app import worlds
 from tests.app.worlds import World
 
 
@@ -89,3 +93,18 @@ def test_what_cannot_be_is_refused_with_its_field(
 def test_a_program_without_a_model_says_so(client: TestClient) -> None:
     answer = client.post("/v1/santander/what-if", json={"features": {}, "changes": {"var15": 3}})
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:fiel:problem:no-champion")
+
+
+def test_changes_that_the_champion_does_not_read_are_passed_over_and_named(
+    own_store: World, make_client: Callable[[ServeSettings], TestClient]
+) -> None:
+    store = Store(own_store.address)
+    worlds.promote(store, "teomewhy", own_store.models["retail"], action="rollback")
+    store.close()
+    client, someone = make_client(own_store.serve()), own_store.customers[0]
+    found = ask(client, customer_id=someone, changes={"stage": "fiel", "active_days_d28": 12})
+    assert [change["feature"] for change in found["changes"]] in ([], ["stage"])
+    assert found["unused"] == ["active_days_d28"]
+    given = ask(client, features={"stage": "fiel", "mean_gap_days_life": 2.5}, changes={"active_days_d28": 12})
+    assert (given["difference"], given["unused"]) == (0, ["mean_gap_days_life", "active_days_d28"])
+    assert refused(client, customer_id=someone, changes={"nothing": 1})["errors"][0]["field"] == "changes.nothing"

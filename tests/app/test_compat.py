@@ -79,6 +79,32 @@ def test_features_that_nobody_sent_are_named_in_a_header(client: TestClient) -> 
     assert answer.headers["fiel-missing-features"] == "active_days_d28, mean_gap_days_life"
 
 
+@pytest.mark.parametrize("features", [ROW, OURS], ids=["published names", "our names"])
+def test_features_that_a_champion_of_less_does_not_read_are_passed_over_and_named_in_a_header(
+    own_store: World, make_client: Callable[[ServeSettings], TestClient], features: dict[str, Any]
+) -> None:
+    store, rule = Store(own_store.address), own_store.models["retail"]
+    worlds.promote(store, "teomewhy", rule, action="rollback")
+    store.close()
+    client = make_client(own_store.serve())
+    answer = client.post(PREDICT, json={"data": {"IdCliente": "abc", **features}})
+    assert answer.json() == {"IdCliente": "abc", "score": rule.predict(pl.DataFrame({"stage": ["fiel"]}))[0]}
+    assert answer.headers["fiel-unused-features"] == "active_days_d28, mean_gap_days_life"
+    answer = client.post(PREDICT, json={"data": {"IdCliente": "abc", **features, "qtdeNada": 1}})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "qtdeNada")
+
+
+def test_features_that_nobody_reads_do_not_turn_a_description_into_a_look_up(
+    own_store: World, make_client: Callable[[ServeSettings], TestClient]
+) -> None:
+    store = Store(own_store.address)
+    worlds.promote(store, "teomewhy", own_store.models["retail"], action="rollback")
+    store.close()
+    answer = make_client(own_store.serve()).post(PREDICT, json={"data": {"IdCliente": "new", "qtdeAtivacaoD28": 9}})
+    assert answer.status_code == 200
+    assert answer.headers["fiel-missing-features"] == "stage"
+
+
 @pytest.mark.parametrize(
     ("row", "status", "field"),
     [

@@ -26,8 +26,9 @@ Features = Annotated[
     dict[Annotated[str, StringConstraints(min_length=1, max_length=200)], FeatureValue],
     Field(
         max_length=MOST_FEATURES,
-        description="Features by name, as `GET /v1/{program}/customers/{id}` shows them. Those that the model does not "
-        "know are refused; those that it knows and that are not given count as empty, and the answer names them.",
+        description="Features by name, as `GET /v1/{program}/customers/{id}` shows them. Those that nobody "
+        "knows are refused; those that the published set has and the champion does not read are passed over; those "
+        "that it reads and that are not given count as empty, and the answer names them.",
         examples=[{"stage": "fiel", "active_days_d28": 11, "recency_days": 2}],
     ),
 ]

@@ -84,6 +84,9 @@ class ScoreResult(Told):
     model_version: str | None = Field(description="Version of the model.", examples=["4"])
     why: str | None = Field(None, description="Why there is no probability.")
     missing: list[str] | None = Field(None, description="Features that the caller did not give: they counted as empty.")
+    unused: list[str] | None = Field(
+        None, description="Features that were given and that the champion does not read: they were passed over."
+    )
     reasons: list[ReasonShown] | None = Field(None, description="Where they were asked for: the strongest first.")
     error: ItemError | None = None
 
@@ -152,4 +155,7 @@ class WhatIfAnswer(Told):
         "customer. A topic that nobody touched may move, because the model reads features together."
     )
     missing: list[str] = Field(description="Features that were not given: they counted as empty, before and after.")
+    unused: list[str] = Field(
+        description="Features that were given or changed and that the champion does not read: they were passed over."
+    )
     note: str | None = Field(None, description="What to bear in mind.")
