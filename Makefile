@@ -35,7 +35,11 @@ test: install ## Install and run every check and test
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	@echo "flow tests run beside the others; their output follows" ; \
+	$(BIN)/python -m pytest -q tests/flows tests/deployments >flow-tests.log 2>&1 & flows=$$! ; \
+	trap 'kill $$flows 2>/dev/null' INT TERM ; \
+	$(BIN)/python -m pytest -q --ignore tests/flows --ignore tests/deployments ; others=$$? ; \
+	wait $$flows ; status=$$? ; cat flow-tests.log ; exit $$((others | status))
 
 check-fast: install ## Lint, types and floors only
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
