@@ -188,7 +188,7 @@ class Champions:
         if served is None:
             raise RegistryError(
                 f"the file of version {head.to_version} (digest {head.digest[:12]}) is not in the store: run "
-                "`fiel run publish`, or roll back"
+                f"`fiel run publish --program {head.program.partition('.')[0]} --as-of latest`, or roll back"
             )
         if served.digest != head.digest:
             raise RegistryError(

@@ -204,6 +204,15 @@ def _of_http(error: HTTPException) -> Problem:
 
 
 def _of_validation(error: RequestValidationError) -> Problem:
+    if isinstance(error.body, bytes):  # FastAPI reads no body that does not say it is JSON
+        return Problem(
+            415,
+            "unsupported-media-type",
+            "Content type not understood",
+            "The body does not say that it is JSON.",
+            field="Content-Type",
+            todo="Send the header Content-Type: application/json.",
+        )
     found = list(dict.fromkeys(_field_error(item, error.body) for item in error.errors()[:20]))
     where = ", ".join(dict.fromkeys(item.field for item in found))
     return Problem(

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from app.security.keys import is_valid
 from app.settings import ServeSettings, load_serve_settings
@@ -32,18 +33,26 @@ def serve(host: str | None = None, port: int | None = None, workers: int | None 
     asked = {"host": host, "port": port, "workers": workers}
     given = {name: value for name, value in asked.items() if value is not None}
     settings = load_serve_settings(**given)
-    programs = check_store(settings)
+    programs, has_keys = check_store(settings)
+    access = "keys are asked for" if has_keys else "open to this machine: no key was made yet"
     with listening(settings) as listener, _metrics_folder(settings):
         os.environ |= {f"FIEL_SERVE_{name.upper()}": str(value) for name, value in given.items()}  # workers read them
         os.environ.setdefault("FIEL_SERVE_SESSION_SECRET", secrets.token_urlsafe(32))  # one for all workers
         shown = f"http://{_shown(listener)}"
-        sys.stderr.write(f"serving {', '.join(programs)} at {shown} (Ctrl-C ends it)\n")
+        sys.stderr.write(f"serving {', '.join(programs)} at {shown} (Ctrl-C ends it); {access}\n")
         sys.stderr.flush()
         _run(settings, listener)
 
 
-def check_store(settings: ServeSettings) -> list[str]:
-    """Names of the published programs; FielError where the service could answer nothing, or everybody."""
+class Checked(NamedTuple):
+    """What the store holds: names of the published programs, and whether a key was ever made."""
+
+    programs: list[str]
+    has_keys: bool
+
+
+def check_store(settings: ServeSettings) -> Checked:
+    """What there is to serve, and to whom; FielError where the service could answer nothing, or everybody."""
     from fiel.store.reader import Reader
 
     reader = Reader(settings.fiel.store_url)
@@ -56,14 +65,16 @@ def check_store(settings: ServeSettings) -> list[str]:
         reader.close()
     programs = [name for name, found in sets.items() if found is not None and found.published_at is not None]
     if not programs:
-        missing = f"`fiel run publish --program {promoted[0]}`" if promoted else "`fiel run loyalty --program NAME`"
-        raise StoreError(f"no program is published in the store yet: run {missing} first")
+        scored = next((name for name, found in sets.items() if found is not None), None)  # by a Fiel before publishing
+        publish = f"`fiel run publish --program {scored} --as-of latest`"
+        run = publish if scored else f"`fiel run loyalty --program {promoted[0] if promoted else 'NAME'}`"
+        raise StoreError(f"no program is published in the store yet: run {run} first")
     if not settings.is_loopback and not any(is_valid(row) for row in keys):
         raise SettingsError(
             f"{settings.host} can be reached from other machines and there is no valid API key: make one with "
             "`fiel key create NAME`, or serve this machine only (--host 127.0.0.1)"
         )
-    return programs
+    return Checked(programs, bool(keys))
 
 
 @contextmanager

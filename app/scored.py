@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from fiel.store.reader import CustomerRow
 
 Basis = Literal["recomputed", "published", "cross_fitted", "given"]
-FailureKind = Literal["unknown-customer", "invalid-features", "missing-columns", "no-model", "invalid-history"]
+FailureKind = Literal[
+    "unknown-customer", "not-published", "invalid-features", "missing-columns", "no-model", "invalid-history"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 
 from app import metrics
+from app.problems import Problem
 from app.scored import Failure, Scored
 from app.unread import Unread
 from fiel.errors import FeatureError, NoChampionError, SchemaError
@@ -153,6 +154,9 @@ def _by_id(
     else:
         rows = service.reader.customers(program.name, customer_ids, with_documents=with_documents)
         found = [_of_row(live, program, customer_id, rows.get(customer_id)) for customer_id in customer_ids]
+    if found and all(one.row is None for one in found) and not is_published(service, program):
+        for one in found:
+            one.error = not_published(program)
     if live is not None:
         _predict(live.model, found)
     return found
@@ -191,7 +195,7 @@ def _of_row(live: Live | None, program: Program, customer_id: str, row: Customer
     try:
         values = row_values(live, row)
     except SchemaError as error:
-        return Scored(customer_id, as_of=row.as_of, row=row, error=_missing_columns(error))
+        return Scored(customer_id, as_of=row.as_of, row=row, error=missing_columns(program, error))
     if values is None:
         return found
     found.inputs, found.values = model.inputs, values
@@ -289,17 +293,46 @@ def unknown_customer(program: Program) -> Failure:
     )
 
 
+def is_published(service: Service, program: Program) -> bool:
+    """Whether any scores of the program were published."""
+    return service.reader.newest_set(program.name) is not None
+
+
+def not_published(program: Program) -> Failure:
+    """What is said of customers of a program of which nothing was published."""
+    return Failure(
+        "not-published",
+        f"nothing is published of {program.name} yet",
+        None,
+        f"Run `fiel run loyalty --program {program.name}`: it ends with publishing.",
+    )
+
+
+def no_customer(service: Service, program: Program) -> Problem:
+    """404 for an id of which the store holds nothing: no such customer, or nothing of the program at all."""
+    if not is_published(service, program):
+        failure = not_published(program)
+        return Problem(404, failure.type, "Nothing is published yet", failure.message, todo=failure.todo)
+    failure = unknown_customer(program)
+    return Problem(
+        404, failure.type, "There is no such customer", failure.message, field=failure.field, todo=failure.todo
+    )
+
+
 def _no_model(program: Program) -> Failure:
     return Failure(
         "no-model",
         f"{program.name} has no model in service, so features cannot be scored",
         None,
-        f"Run `fiel run retrain --program {program.name}`, then `fiel run publish --program {program.name}`.",
+        f"Run `fiel run retrain --program {program.name}`, then "
+        f"`fiel run publish --program {program.name} --as-of latest`.",
     )
 
 
-def _missing_columns(error: SchemaError) -> Failure:
-    return Failure("missing-columns", str(error), None, "Publish again with the present champion: `fiel run publish`.")
+def missing_columns(program: Program, error: SchemaError) -> Failure:
+    """What is said where the published set lacks a column that the champion reads."""
+    todo = f"Publish again with the present champion: `fiel run publish --program {program.name} --as-of latest`."
+    return Failure("missing-columns", str(error), None, todo)
 
 
 def invalid_features(model: RowModel, error: FeatureError, *, is_compared: bool = True) -> Failure:

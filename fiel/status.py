@@ -101,5 +101,6 @@ def _outdated(
         return [f"the {what} are not the champion's, which is version {champion.version}: {advice}"]
     if published is not None and (published.as_of, published.model_version) == (scored, version):
         return []
+    advice = f"`fiel run publish --program {program.name} --as-of {scored}`"
     shown = "nothing" if published is None else f"those of {published.as_of} by version {published.model_version}"
-    return [f"{what} are not published, the service shows {shown}: run `fiel run publish --program {program.name}`"]
+    return [f"{what} are not published, the service shows {shown}: run {advice}"]

@@ -26,6 +26,7 @@ _PROBLEMS = {
         "The published features do not fit the model",
     ),
     413: ("The body, or the number of customers, is above the limit.", "too-large", "The request is too large"),
+    415: ("The body does not say that it is JSON.", "unsupported-media-type", "Content type not understood"),
     422: ("The input is wrong; `errors` says which field, and what to do.", "invalid-input", "The input is wrong"),
     429: ("Too many requests; `Retry-After` says when to come again.", "too-many-requests", "Too many requests"),
     503: ("The store or the model cannot be used right now.", "store-unavailable", "The store cannot be used"),

@@ -15,9 +15,8 @@ from app.api.reasons import can_be_explained, kept_reasons, published_reasons, r
 from app.api.schemas import LONGEST_ID, CustomerAnswer, Language
 from app.champions import Live
 from app.dependencies import ProgramDep
-from app.problems import Problem
 from app.scored import Scored
-from app.scoring import in_store, live_model, log_served, read_score, unknown_customer
+from app.scoring import in_store, live_model, log_served, no_customer, read_score
 from app.service import Service
 from fiel.program import Program
 from fiel.store.reader import CustomerRow
@@ -118,15 +117,7 @@ class _Found(NamedTuple):
 def _found(service: Service, program: Program, live: Live | None, customer_id: str) -> _Found:
     one = read_score(service, program, live, customer_id)
     if one.row is None:
-        failure = unknown_customer(program)
-        raise Problem(
-            404,
-            failure.type,
-            "There is no such customer",
-            failure.message,
-            field="customer_id",
-            todo=failure.todo,
-        )
+        raise no_customer(service, program)
     is_granted, is_held_out = service.reader.in_ledger(program.name, customer_id)
     return _Found(
         one=one,

@@ -72,7 +72,7 @@ def _shown(service: Service, program: Program) -> dict[str, Any]:
         "program": program.name,
         "title": program.title,
         "kind": program.kind,
-        "simulated": program.simulated or _is_simulated(service, program),
+        "simulated": program.simulated or (None if newest is None else _is_simulated(service, program)),
         "target": {
             "name": target.name,
             "kind": target.kind,

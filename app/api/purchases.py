@@ -41,7 +41,7 @@ _TODO = {
 @router.post(
     "/v1/{program}/purchases",
     response_model=PurchasesAnswer,
-    responses=problems(404, 413, 422),
+    responses=problems(404, 413, 415, 422),
     summary="Purchases",
     response_description="One result for each history, in the order of the request.",
 )

@@ -53,7 +53,7 @@ async def _plain(request: Request) -> Response | None:
     "/v1/{program}/score",
     response_model=ScoreAnswer,
     response_model_exclude_unset=True,
-    responses=problems(404, 413, 422),
+    responses=problems(404, 413, 415, 422),
     summary="Score customers",
     response_description="One result for each customer, in the order of the request.",
 )

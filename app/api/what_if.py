@@ -16,7 +16,17 @@ from app.champions import Live
 from app.dependencies import ProgramDep, ServiceDep
 from app.problems import Problem
 from app.scored import Scored
-from app.scoring import MANY, OUTSIDE, in_store, invalid_features, log_served, row_values, score_mixed, unknown_customer
+from app.scoring import (
+    MANY,
+    OUTSIDE,
+    in_store,
+    invalid_features,
+    log_served,
+    missing_columns,
+    no_customer,
+    row_values,
+    score_mixed,
+)
 from app.service import Service
 from app.unread import Unread
 from fiel.errors import FeatureError, SchemaError
@@ -29,7 +39,7 @@ router = APIRouter(tags=["scores"], route_class=JsonRoute)
 @router.post(
     "/v1/{program}/what-if",
     response_model=WhatIfAnswer,
-    responses=problems(404, 409, 413, 422),
+    responses=problems(404, 409, 413, 415, 422),
     summary="What if",
     response_description="Both probabilities, and what each reason adds to the difference.",
 )
@@ -105,20 +115,17 @@ def _start(
         )
     (one,) = score_mixed(service, program, live, [customer_id])
     if one.row is None:
-        failure = unknown_customer(program)
-        raise Problem(
-            404, failure.type, "There is no such customer", failure.message, field="customer_id", todo=failure.todo
-        )
+        raise no_customer(service, program)
     if one.error is not None:
         raise _unfit(one.error.message, one.error.todo)
     try:
         values = row_values(live, one.row) if one.values is None else one.values
     except SchemaError as error:
-        raise _unfit(str(error), "Publish again with the present champion: `fiel run publish`.") from error
+        raise _unfit(str(error), missing_columns(program, error).todo) from error
     if values is None:
         raise _unfit(
             "The features of this customer are not in the online store.",
-            f"Give features, or publish them: `fiel run publish --program {program.name}`.",
+            f"Give features, or publish them: `fiel run publish --program {program.name} --as-of latest`.",
         )
     return one, dict(zip(live.model.inputs, values, strict=True)), _notes(one)
 

@@ -85,7 +85,7 @@ def scored(
 def one_or_problem(customer_id: Any, answer: Scored) -> dict[str, Any]:
     """`{"IdCliente", "score"}`, and beside an empty score why; Problem where there is no answer."""
     if answer.error is not None:
-        status = 404 if answer.error.type == "unknown-customer" else 422
+        status = 404 if answer.error.type in ("unknown-customer", "not-published") else 422
         raise Problem(
             status,
             answer.error.type,

@@ -49,5 +49,5 @@ def program_meant(service: Service, caller: Caller, door: Door) -> Program:
         "no-program-for-door",
         "No program answers such a body",
         "No program that this key may ask, of the kind that such a body is for, was published.",
-        todo="Publish one: fiel run publish --program NAME, or use a key for it.",
+        todo="Publish one: fiel run loyalty --program NAME, or use a key for it.",
     )

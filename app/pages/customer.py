@@ -21,7 +21,7 @@ from app.pages.voice import Voice
 from app.pages.what_if_answer import answer
 from app.pages.words import language_of
 from app.scored import Scored
-from app.scoring import live_model, score_id
+from app.scoring import is_published, live_model, score_id
 from app.security import PageCaller
 from app.service import Service
 from fiel.program import Program
@@ -114,6 +114,12 @@ def _title(customer_id: str, voice: Voice) -> str:
 
 def _unknown(request: Request, voice: Voice, customer_id: str) -> Response:
     """404: nobody has this id, and what to do."""
+    service: Service = request.app.state.service
+    if not is_published(service, voice.program):
+        return render(
+            request, "program_empty.html", title=_title(customer_id, voice), program=voice.program, section="ranking",
+            status=404,
+        )  # fmt: skip
     return render(
         request, "customer_unknown.html", title=voice.say("Nobody has this id"), program=voice.program,
         section="ranking", status=404, customer_id=customer_id, voice=voice,

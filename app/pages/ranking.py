@@ -68,7 +68,7 @@ def ranking_csv(request: Request, program: ProgramDep, service: ServiceDep, call
     if newest is None:
         raise Problem(
             404, "not-published", "Nothing to export", "No scores of this program have been published yet.",
-            todo=f"Run: fiel run publish --program {program.name}",
+            todo=f"Run: fiel run loyalty --program {program.name}",
         )  # fmt: skip
     asked = replace(Asked.of(request.query_params, program), cursor=None)
     rows = service.reader.ranking_rows(program.name, asked.query)

@@ -157,7 +157,8 @@ class RowModel:
         if missing:
             raise SchemaError(
                 f"model version {self.version} needs columns that the published set does not hold: "
-                f"{', '.join(missing)}; publish again with this champion (`fiel run publish`)"
+                f"{', '.join(missing)}; publish again with this champion "
+                "(`fiel run publish --program NAME --as-of latest`)"
             )
         if all(name in at for name in self.inputs):
             return picker([at[name] for name in self.inputs])

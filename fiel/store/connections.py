@@ -146,7 +146,8 @@ class Connections:
             inode = self._file.stat().st_ino
         except OSError as error:
             raise StoreUnavailableError(
-                f"there is no store at {self._file} ({error.strerror}): publish a program first (fiel run publish)"
+                f"there is no store at {self._file} ({error.strerror}): publish a program first "
+                "(fiel run loyalty --program NAME)"
             ) from None
         if inode != self._inode:
             with self._lock:

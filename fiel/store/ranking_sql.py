@@ -112,7 +112,7 @@ def shown_set(connections: Connections, program: str, as_of: date | None) -> Sho
         groups = tuple(Group(**group) for group in json.loads(counts))
         return ShownSet(program, connections.as_date(found), digest, customers, groups)
     if as_of is None:
-        raise StoreError(f"nothing was published of {program} yet: run fiel run publish --program {program}")
+        raise StoreError(f"nothing was published of {program} yet: run fiel run loyalty --program {program}")
     raise CursorError(f"the ranking of {program} at {as_of} is no longer kept: start at the first page")
 
 

@@ -207,3 +207,17 @@ def test_a_plain_request_is_answered_as_one_with_every_wish_spelled_out(
 
 def test_an_unknown_program_is_a_problem(client: TestClient) -> None:
     assert client.get("/v1/teomewhyy/customers/c1").json()["type"] == "urn:fiel:problem:unknown-program"
+
+
+def test_of_a_program_without_published_scores_it_says_that_and_not_to_check_the_id(client: TestClient) -> None:
+    for answer in (
+        client.get("/v1/santander/customers/7"),
+        client.post("/compat/santander/predict", json={"data": {"IdCliente": 7}}),
+    ):
+        found = answer.json()
+        assert (answer.status_code, found["type"]) == (404, "urn:fiel:problem:not-published")
+        assert found["detail"] == "nothing is published of santander yet"
+        assert "fiel run loyalty --program santander" in found["todo"]
+    page = client.get("/p/santander/customers/7", headers={"accept": "text/html"})
+    assert page.status_code == 404
+    assert "fiel run loyalty --program santander" in page.text

@@ -54,6 +54,7 @@ def test_a_program_of_which_nothing_was_published_is_listed_empty(client: TestCl
     found = listed(client)["santander"]
     assert (found["as_of"], found["customers"], found["model_version"]) == (None, None, None)
     assert found["target"]["horizon"] is None
+    assert found["simulated"] is None
 
 
 def test_a_program_shows_its_champion_with_measures_inputs_and_reason(client: TestClient, served_store: World) -> None:

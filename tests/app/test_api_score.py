@@ -296,7 +296,7 @@ def test_without_a_model_in_service_the_stored_score_stands_and_features_cannot_
     assert (by_id["status"], by_id["basis"]) == ("scored", "published")
     assert by_id["prob"] == served_store.models["teomewhy"].predict(served_store.snapshot.head(1))[0]
     assert by_features["error"]["type"] == "no-model"
-    assert "fiel run publish" in by_features["error"]["todo"]
+    assert "fiel run publish --program teomewhy --as-of latest" in by_features["error"]["todo"]
 
 
 def test_a_set_without_a_column_that_the_model_reads_fails_and_says_so(
@@ -309,6 +309,7 @@ def test_a_set_without_a_column_that_the_model_reads_fails_and_says_so(
     (only,) = ask(make_client(own_store.serve()), own_store.customers[0])["results"]
     assert (only["status"], only["error"]["type"]) == ("failed", "missing-columns")
     assert "active_days_d28" in only["error"]["message"]
+    assert "`fiel run publish --program teomewhy --as-of latest`" in only["error"]["todo"]
 
 
 # ------------------------------------------------------------------------------------------ a champion that reads less
@@ -397,8 +398,9 @@ def test_a_body_that_is_no_json_is_refused(client: TestClient, body: bytes) -> N
 
 
 def test_a_program_without_customers_says_so_for_each(client: TestClient) -> None:
-    (only,) = ask(client, "c1", program="santander")["results"]
-    assert only["error"]["type"] == "unknown-customer"
+    found = ask(client, "c1", "c2", program="santander")["results"]
+    assert [one["error"]["type"] for one in found] == ["not-published", "not-published"]
+    assert "fiel run loyalty --program santander" in found[0]["error"]["todo"]
 
 
 # ------------------------------------------------------------------------------------------ a thousand at once

@@ -213,7 +213,7 @@ def test_a_file_that_is_not_there_is_waited_for(world: World) -> None:
     world.promote(second, is_stored=False)
     world.look()
     assert world.version() == "1"
-    assert "fiel run publish" in world.champions.problems["teomewhy"]
+    assert "`fiel run publish --program teomewhy --as-of latest`" in world.champions.problems["teomewhy"]
     world.store.put_model(worlds.served("teomewhy", second))
     world.look(2)
     assert (world.version(), world.champions.problems) == ("2", {})

@@ -115,3 +115,12 @@ def test_a_wrong_place_is_named_as_it_was_sent_without_the_kinds_that_were_tried
     }  # fmt: skip
     missing = client.post("/v1/retail/purchases", json={"customers": [{"frequency": 1, "age_days": 3}]})
     assert [error["field"] for error in missing.json()["errors"]] == ["customers.0.recency_days"]
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_does_not_say_it_is_json_is_told_which_header_to_send(tiny_client, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    answer = tiny_client.post("/v1/number", content=b'{"number": 1}', headers=headers)
+    assert answer.status_code == 415
+    (only,) = answer.json()["errors"]
+    assert (only["field"], only["todo"]) == ("Content-Type", "Send the header Content-Type: application/json.")

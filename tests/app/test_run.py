@@ -12,12 +12,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from app.run import check_store, listening
 from app.security.keys import new_key
 from app.settings import ServeSettings, load_serve_settings
 from fiel.errors import SettingsError, StoreError
 from fiel.store import Store
+from fiel.store.schema import SCORE_SETS
 from tests.app import worlds
 from tests.app.waiting import until
 
@@ -84,6 +86,7 @@ def test_it_serves_prints_its_address_and_finishes_a_running_request_before_it_e
         assert process.wait(30) == 130
     said = (tmp_path / "log").read_text()
     assert "serving retail, teomewhy at http://127.0.0.1:" in said
+    assert "open to this machine: no key was made yet" in said
     assert "Traceback" not in said
 
 
@@ -137,7 +140,18 @@ def test_an_empty_store_is_told_with_what_to_run(tmp_path, served_store) -> None
     store = Store(world.address)
     worlds.promote(store, "retail", served_store.models["retail"])
     store.close()
-    with pytest.raises(StoreError, match="fiel run publish --program retail"):
+    with pytest.raises(StoreError, match="fiel run loyalty --program retail"):
+        check_store(world.serve())
+
+
+def test_scores_that_an_earlier_fiel_kept_have_only_to_be_published(tmp_path, served_store) -> None:
+    world = worlds.unpublished(tmp_path)
+    store = Store(world.address)
+    store.publish(worlds.publication("retail", served_store.models["retail"], world.snapshot, worlds.AS_OF))
+    with store.database.engine.begin() as connection:
+        connection.execute(sa.update(SCORE_SETS).values(published_at=None))
+    store.close()
+    with pytest.raises(StoreError, match="fiel run publish --program retail --as-of latest"):
         check_store(world.serve())
 
 
@@ -155,7 +169,11 @@ def test_an_address_for_others_needs_a_key_that_is_valid(own_store) -> None:
     store = Store(own_store.address)
     store.add_key(new_key("shop", ("*",), "test").row)
     store.close()
-    assert check_store(settings) == ["retail", "teomewhy"]
+    assert check_store(settings) == (["retail", "teomewhy"], True)
+
+
+def test_the_start_says_whether_keys_are_asked_for(served_store) -> None:
+    assert not check_store(served_store.serve()).has_keys
 
 
 def test_a_host_that_is_no_address_is_told() -> None:

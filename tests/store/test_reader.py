@@ -171,7 +171,7 @@ def test_a_store_in_memory_is_refused() -> None:
 class TestAStoreFile:
     def test_that_is_not_there_is_not_made_and_is_read_once_it_is(self, tmp_path: Path) -> None:
         reader = Reader(f"sqlite:///{tmp_path}/store.db")
-        with pytest.raises(StoreUnavailableError, match="publish a program first"):
+        with pytest.raises(StoreUnavailableError, match=r"publish a program first \(fiel run loyalty"):
             reader.check()
         assert not (tmp_path / "store.db").exists()
         Store(f"sqlite:///{tmp_path}/store.db").publish(published(customer("ana")))

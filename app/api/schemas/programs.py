@@ -46,7 +46,7 @@ class ProgramShown(Told):
     program: str = Field(description="Name, as it stands in addresses.", examples=["teomewhy"])
     title: str = Field(description="Name as people read it.", examples=["Teo Me Why"])
     kind: str = Field(description="events: dated events. table: one row for each customer, no dates.")
-    simulated: bool = Field(description="Whether the data are made up.")
+    simulated: bool | None = Field(description="Whether the data are made up; null: nothing published, so unknown.")
     target: TargetShown
     unit: str = Field(description="Unit of the program's value.", examples=["points"])
     unit_scale: int = Field(description="Smallest units in one unit: amounts are in the smallest.", examples=[1])

@@ -26,7 +26,13 @@ class ItemError(Told):
     """Why one customer of a request has no answer."""
 
     type: Literal[
-        "unknown-customer", "invalid-features", "missing-columns", "no-model", "invalid-history", "not-computable"
+        "unknown-customer",
+        "not-published",
+        "invalid-features",
+        "missing-columns",
+        "no-model",
+        "invalid-history",
+        "not-computable",
     ]
     message: str = Field(description="What is wrong.", examples=["no customer of teomewhy has this id"])
     field: str | None = Field(None, description="Which feature or field.", examples=["active_days"])

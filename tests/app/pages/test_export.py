@@ -91,4 +91,4 @@ def test_a_store_that_fails_at_the_first_rows_fails_before_the_answer_begins() -
 def test_a_program_without_scores_has_nothing_to_export(client: TestClient) -> None:
     answer = client.get("/p/cdnow/ranking.csv")
     assert answer.status_code == 404
-    assert "fiel run publish --program cdnow" in answer.text
+    assert "fiel run loyalty --program cdnow" in answer.text

@@ -269,7 +269,7 @@ def test_programs_are_listed_with_key_figures_champion_and_age(visit_house: Call
     assert "version 3" in text
     assert "older than the limit" in text
     assert "simulated data" in text
-    assert "fiel run publish --program empty" in visit.page.locator("main").inner_text()
+    assert "fiel run loyalty --program empty" in visit.page.locator("main").inner_text()
     assert visit.strangers == []
     assert visit.complaints == []
 
@@ -283,4 +283,4 @@ def test_a_set_without_parts_counts_as_not_published(
     store.publish(bare)
     store.close()
     text = make_client(own_store.serve()).get("/p/retail", headers=HTML).text
-    assert "fiel run publish --program retail" in text
+    assert "fiel run loyalty --program retail" in text

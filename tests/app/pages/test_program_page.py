@@ -172,7 +172,7 @@ def test_old_scores_are_told(pages: TestClient) -> None:
 
 def test_a_program_without_a_set_says_what_to_run(pages: TestClient) -> None:
     text = pages.get("/p/empty", headers=HTML).text
-    assert "fiel run publish --program empty" in text
+    assert "fiel run loyalty --program empty" in text
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])

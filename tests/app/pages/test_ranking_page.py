@@ -219,4 +219,4 @@ class TestWhatAnAddressMeans:
     def test_a_program_without_scores_says_what_to_run(self, client: TestClient) -> None:
         answer = client.get("/p/cdnow/ranking")
         assert answer.status_code == 200
-        assert "fiel run publish --program cdnow" in answer.text
+        assert "fiel run loyalty --program cdnow" in answer.text

@@ -114,7 +114,7 @@ def test_a_date_without_a_plan_says_what_to_run(pages: TestClient) -> None:
 
 
 def test_a_program_that_was_never_published_says_what_to_run(pages: TestClient) -> None:
-    assert "fiel run publish --program empty" in pages.get("/p/empty/rewards", headers=HTML).text
+    assert "fiel run loyalty --program empty" in pages.get("/p/empty/rewards", headers=HTML).text
 
 
 def test_a_program_without_a_policy_says_that_it_grants_nothing(client: TestClient) -> None:
