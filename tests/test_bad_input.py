@@ -1521,8 +1521,8 @@ SECTIONS: dict[str, list[Case]] = {
             by.only_file("lake.state/mlflow-artifacts/**/stage_rule.json", b"{"),
             f"run score {LATEST}",
             RegistryError,
-            ("the stored stage rule cannot be read (stage_rule.json: ",),
-            "restore the artifacts, or roll back to an earlier version",
+            ("was registered with digest", "the artifact was changed"),
+            "restore it, or roll back to an earlier version",
         ),
         Case(
             "a champion whose file is gone",
@@ -1582,11 +1582,11 @@ SECTIONS: dict[str, list[Case]] = {
         ),
         Case(
             "a store of a later Fiel",
-            by.statement("lake.state/store.db", "UPDATE store_info SET value = '99' WHERE name = 'schema_version'"),
+            by.statement("lake.state/store.db", "UPDATE alembic_version SET version_num = '9999'"),
             "status teomewhy",
             StoreError,
-            ("has schema version 99",),
-            "install the Fiel that wrote it, or give FIEL_DATABASE_URL a new database",
+            ("has revision 9999",),
+            "install the Fiel that made it, or give FIEL_DATABASE_URL a new database",
         ),
         Case(
             "a file where the store's folder should be",

@@ -60,7 +60,7 @@ class Visit:
         return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A published store with all programs, which tests only read."""
     return sites.publish(tmp_path_factory.mktemp("site"))
@@ -82,29 +82,29 @@ def running(settings: ServeSettings) -> Iterator[str]:
     thread.join(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(site: Site) -> Iterator[str]:
     """Address of a server over `site`."""
     with running(site.settings) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A published store with the parts of a program's pages, which tests only read."""
     return houses.publish(tmp_path_factory.mktemp("house"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house_address(house: House) -> Iterator[str]:
     """Address of a server over `house`."""
     with running(house.serve()) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Any]:
-    """One headless Chromium for all tests."""
+    """One headless Chromium for the pages; closed with them, because it keeps an event loop in this thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

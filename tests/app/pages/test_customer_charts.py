@@ -41,6 +41,23 @@ def test_a_list_that_may_have_been_cut_is_not_called_a_year(number: int, words: 
     assert chart.description.startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "1 active day with 1 event and a net "), ("pt", "1 dia ativo com 1 evento e ")],
+)
+def test_one_day_and_one_event_are_told_in_the_singular(language: Any, words: str) -> None:
+    chart = timeline([["2025-09-30", 1, -40]], AS_OF, voice("teomewhy", language))
+    assert chart is not None
+    assert chart.description.startswith(words)
+
+
+@pytest.mark.parametrize(("first", "ticks"), [("2025-09-29", {"interval": "day", "step": 1}), ("2025-03-01", 6)])
+def test_a_short_history_has_no_more_than_one_label_a_day(first: str, ticks: Any) -> None:
+    chart = stage_bar([["fiel", first, "2025-10-01"]], AS_OF, voice("teomewhy"))
+    assert chart is not None
+    assert chart.spec["encoding"]["x"]["axis"]["tickCount"] == ticks
+
+
 def test_a_document_lists_as_many_days_as_the_chart_believes() -> None:
     assert customers.DAYS_LISTED == DAYS_LISTED
 

@@ -178,13 +178,18 @@ def test_a_form_without_its_token_is_refused(locked: tuple[TestClient, str]) -> 
     client, key = locked
     answer = client.post("/sign-in", data={"key": key}, headers=HTML)
     assert answer.status_code == 403
+    assert "Load the page again and send its form from there." in answer.text
+    assert "Ask the operator" not in answer.text
     assert "fiel_session" not in answer.headers.get("set-cookie", "")
 
 
 def test_a_program_out_of_scope_is_neither_shown_nor_listed(locked: tuple[TestClient, str]) -> None:
     client, key = locked
     signed_in(client, key)
-    assert client.get("/p/retail", headers=HTML).status_code == 403
+    refused = client.get("/p/retail", headers=HTML)
+    assert refused.status_code == 403
+    assert refused.text.count("Ask the operator") == 1
+    assert "send its form" not in refused.text
     listed = client.get("/", headers=HTML).text
     assert "/p/teomewhy" in listed
     assert "/p/retail" not in listed
@@ -284,3 +289,25 @@ def test_a_set_without_parts_counts_as_not_published(
     store.close()
     text = make_client(own_store.serve()).get("/p/retail", headers=HTML).text
     assert "fiel run loyalty --program retail" in text
+
+
+@pytest.mark.parametrize(("has_keys", "says"), [(False, "No key was made yet"), (True, "Every request but those to")])
+def test_the_description_of_the_api_is_linked_and_says_whether_keys_are_asked_for(
+    own_store: World, make_client: Callable[[ServeSettings], TestClient], has_keys: bool, says: str
+) -> None:
+    headers = dict(HTML)
+    if has_keys:
+        made = new_key("shop", ("*",), "test")
+        store = Store(own_store.address)
+        store.add_key(made.row)
+        store.close()
+        headers["authorization"] = f"Bearer {made.text}"
+    client = make_client(own_store.serve())
+    assert '<a href="/docs">' in client.get("/", headers=headers).text
+    assert says in client.get("/docs", headers=headers).text
+
+
+def test_only_a_page_with_charts_speaks_of_them(client: TestClient, served_store: World) -> None:
+    hint = "Point to a chart"
+    assert hint in client.get(f"/p/teomewhy/customers/{served_store.customers[0]}", headers=HTML).text
+    assert hint not in client.get("/p/teomewhy/ranking", headers=HTML).text

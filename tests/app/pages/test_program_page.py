@@ -260,6 +260,11 @@ def test_a_worker_reads_what_pages_need_before_they_are_asked_for(
         ({"kind": "mean", "value": None, "before": 1.0}, ("–", "", 0, "plain")),
         ({"key": "at_risk", "kind": "count", "value": 2.0, "before": 1.0}, ("2", "+100 %", 1, "bad")),
         ({"key": "monthly_active", "kind": "count", "value": 2.0, "before": 1.0}, ("2", "+100 %", 1, "good")),
+        (
+            {"key": "fiel_share", "kind": "share", "value": 0.5, "before": 0.50000001},
+            ("50 %", "0 percentage points", 0, "plain"),
+        ),
+        ({"key": "customers", "kind": "count", "value": 99999, "before": 100000}, ("99,999", "0 %", 0, "plain")),
     ],
 )
 def test_a_change_has_its_sign_its_unit_and_its_meaning(figure: dict[str, Any], expected: tuple[Any, ...]) -> None:
