@@ -144,6 +144,7 @@ def _page(
         answer=answer,
         already=already,
         economics=economics,
+        outcome=Voice(language_of(request), program).outcome(program.target),
         is_wrong=is_wrong,
         is_unknown=is_unknown,
     )

@@ -28,6 +28,9 @@ DAYS_LISTED = 200
 LANE_PX = 26
 """Height of one stage's lane."""
 
+TICKS = 6
+"""Dates below a chart, about."""
+
 
 @dataclass(frozen=True)
 class ChartTable:
@@ -100,16 +103,20 @@ def timeline(days: Sequence[Sequence[Any]], as_of: date, voice: Voice) -> Custom
             },
         ],
     }
-    told = {"days": voice.whole(len(shown)), "events": voice.whole(events), "value": voice.amount(total)}
+    told = {
+        "days": voice.counted(len(shown), "%(count)s active day", "%(count)s active days"),
+        "events": voice.counted(events, "%(count)s event", "%(count)s events"),
+        "value": voice.amount(total),
+    }
     if len(days) < DAYS_LISTED:
         description = _(
-            "%(days)s active days with %(events)s events and a net %(value)s in the year before %(as_of)s.",
+            "%(days)s with %(events)s and a net %(value)s in the year before %(as_of)s.",
             **told,
             as_of=as_of.isoformat(),
         )
     else:  # there may have been more before
         description = _(
-            "The last %(days)s active days, since %(first)s: %(events)s events and a net %(value)s.",
+            "The last %(days)s, since %(first)s: %(events)s and a net %(value)s.",
             **told,
             first=shown[0][0],
         )
@@ -125,6 +132,12 @@ def timeline(days: Sequence[Sequence[Any]], as_of: date, voice: Voice) -> Custom
             numeric=(False, True, True),
         ),
     )
+
+
+def _ticks(spans: Sequence[tuple[str, date, date]]) -> int | dict[str, Any]:
+    """Ticks of an axis over the spans: at most one a day, because a label is a day."""
+    days = (spans[-1][2] - spans[0][1]).days + 1
+    return {"interval": "day", "step": 1} if days <= TICKS else TICKS
 
 
 def stage_bar(spans: Sequence[Sequence[str]], as_of: date, voice: Voice) -> CustomerChart | None:
@@ -159,7 +172,7 @@ def stage_bar(spans: Sequence[Sequence[str]], as_of: date, voice: Voice) -> Cust
                 "field": "from",
                 "type": "temporal",
                 "scale": {"type": "utc"},
-                "axis": {"format": "%Y-%m-%d", "tickCount": 6, "title": None, "grid": True},
+                "axis": {"format": "%Y-%m-%d", "tickCount": _ticks(known), "title": None, "grid": True},
             },
             "x2": {"field": "to"},
             "y": {

@@ -10,7 +10,6 @@ from app.problems import Problem
 
 TODO = {
     401: N_("Sign in with an API key; an operator makes one with: fiel key create NAME"),
-    403: N_("Ask the operator for a key that names this program, or load the page again and send its form from there."),
     404: N_("Check the address, or go to the programs and choose from there."),
     413: N_("Send less at once."),
     421: N_("Use the address that the operator gave you."),
@@ -20,6 +19,12 @@ TODO = {
     503: N_("The store does not answer right now. Wait a few seconds and load the page again; it recovers by itself."),
 }
 """What a reader can do, by status; the problem's own advice stands beside it where it has one."""
+
+TODO_OF = {
+    "out-of-scope": N_("Ask the operator for a key that names this program."),
+    "not-from-here": N_("Load the page again and send its form from there."),
+}
+"""What a reader can do, by kind of problem; it says all that the problem's own advice does."""
 
 TITLES = {
     401: N_("Please sign in"),
@@ -55,14 +60,16 @@ def error_page(request: Request, problem: Problem) -> Response:
         return problem.response(request_id)
     _ = translator(request)
     status = problem.status_code
+    advice = TODO_OF.get(problem.type, TODO.get(status, ""))
+    has_own = problem.type not in TODO_OF  # else the problem's own advice would say the same again
     return render(
         request,
         "error.html",
         title=_(TITLES.get(status, "")) if status in TITLES else problem.title,
         status=status,
         problem=problem,
-        advice=_(TODO[status]) if status in TODO else "",
-        hints=_hints(problem, language_of(request), has_advice=status in TODO),
+        advice=_(advice) if advice else "",
+        hints=_hints(problem, language_of(request), has_advice=bool(advice)) if has_own else [],
         request_id=request_id,
     )
 

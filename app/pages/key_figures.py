@@ -85,16 +85,23 @@ def _is_rounded(value: float, kind: str) -> bool:
 
 
 def _change(value: float | None, before: float | None, kind: str, language: Language) -> tuple[str, int]:
-    """Change with its sign: shares in percentage points, else relative, with the difference where there was nothing."""
+    """Change with its sign: shares in percentage points, else relative, with the difference where there was nothing.
+
+    A change that is zero as it is shown has no direction.
+    """
     if value is None or before is None or not math.isfinite(value) or not math.isfinite(before):
         return "", 0
     difference = value - before
-    direction = 0 if difference == 0 else 1 if difference > 0 else -1
     if kind == "share":
-        return words.number(difference, language, "signed_points"), direction
-    if before == 0:
-        return words.number(difference, language, "signed_whole"), direction
-    return words.number(difference / abs(before), language, "signed_percent"), direction
+        changed, form = difference, "signed_points"
+    elif before == 0:
+        changed, form = difference, "signed_whole"
+    else:
+        changed, form = difference / abs(before), "signed_percent"
+    change = words.number(changed, language, form)
+    if words.is_zero(change):
+        return words.number(0.0, language, form), 0
+    return change, 1 if difference > 0 else -1
 
 
 def _tone(key: str, direction: int) -> Tone:

@@ -201,6 +201,7 @@ def render(
             programs=programs_of(request),
             here=_here(request),
             csrf=csrf_token(request),
+            has_charts=any(context.get(name) for name in ("charts", "figures", "figure")),
             **context,
         )
     )

@@ -51,7 +51,10 @@ def reference(request: Request, caller: PageCaller) -> Response:
             if method in operations:
                 group = (operations[method].get("tags") or ["other"])[0]
                 groups.setdefault(group, []).append(_operation(found, path, method, operations[method]))
-    return render(request, "reference.html", title=_("The API"), groups=groups, version=found["info"]["version"])
+    return render(
+        request, "reference.html", title=_("The API"), groups=groups, version=found["info"]["version"],
+        is_open=request.app.state.service.gate.is_open,
+    )  # fmt: skip
 
 
 def _operation(found: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]) -> Operation:

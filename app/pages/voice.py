@@ -97,6 +97,10 @@ class Voice:
             else self.say("%(count)s days", count=self.whole(value))
         )
 
+    def counted(self, count: int, one: str, many: str) -> str:
+        """A number of things: `one` or `many` with `%(count)s` in it."""
+        return self.say(one if count == 1 else many, count=self.whole(count))
+
     def points(self, value: float | None) -> str:
         """What a grant pays, with its sign."""
         return number(value, self.language, "signed_whole")

@@ -9,6 +9,7 @@ from typing import Any
 from app.pages.customer_model import Asked
 from app.pages.voice import Voice
 from app.pages.what_if_fields import Field
+from app.pages.words import is_zero
 from app.scored import Scored
 from fiel.models.live import Reason
 from fiel.models.what_if import Difference
@@ -56,6 +57,7 @@ def answer(asked: Asked, fields: list[Field], scored: Scored, voice: Voice) -> A
         return Answer(_("Some fields cannot be read."), problems)
     found = asked.difference
     moved = found.after - found.before
+    change = voice.signed_points(moved)
     before, after = voice.percent(found.before), voice.percent(found.after)
     differs = scored.prob is not None and abs(scored.prob - found.before) > 1e-12
     return Answer(
@@ -64,8 +66,8 @@ def answer(asked: Asked, fields: list[Field], scored: Scored, voice: Voice) -> A
         after=after,
         exact_before=repr(found.before),
         exact_after=repr(found.after),
-        change=voice.signed_points(moved),
-        direction=(moved > 0) - (moved < 0),
+        change=change,
+        direction=0 if is_zero(change) else (moved > 0) - (moved < 0),
         rows=_rows(found, asked.values, voice),
         note=_(
             "The score above comes from a model that had not seen this customer, both scores here from the model in "

@@ -134,6 +134,15 @@ def number(value: float | None, language: Language, of: str = "whole") -> str:
     return shown.replace("percentage points", "pontos percentuais") if language == "pt" else shown
 
 
+def is_zero(shown: str) -> bool:
+    """Whether a number that was shown is zero as people read it.
+
+    >>> is_zero("+0 %"), is_zero("0,0 pontos"), is_zero("−0.06 percentage points")
+    (True, True, False)
+    """
+    return not any(digit in shown for digit in "123456789")
+
+
 def units(value: float | None, unit: str, language: Language) -> str:
     """A number of whole units, as `1,204 points` or `R$ 1,204`; the unit's word is translated.
 

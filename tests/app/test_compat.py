@@ -256,6 +256,7 @@ def test_the_form_page_answers_on_itself(bank_client: TestClient) -> None:
     known = bank_client.post("/compat/santander/form", data={"client_id": "0", "csrf_token": token})
     assert known.status_code == 200
     assert "apply the promotion." in known.text
+    assert "The probability is that of: Unsatisfied." in known.text
     unknown = bank_client.post("/compat/santander/form", data={"client_id": "999999", "csrf_token": token})
     assert unknown.status_code == 404
     assert "There is no client 999999" in unknown.text
