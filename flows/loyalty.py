@@ -9,7 +9,6 @@ from typing import Any
 
 from prefect import flow
 
-from fiel.errors import CycleConflictError
 from tasks.clock import resolve_as_of
 from tasks.engagement import build_engagement
 from tasks.features import build_features
@@ -18,7 +17,7 @@ from tasks.message import write_messages_in_chain
 from tasks.publish import publish_scores
 from tasks.report import write_report
 from tasks.retrain import cohort_dates, promote_challenger, retrain_further_targets, train_challenger
-from tasks.reward import apply_cycle, cycle_is_due, finish_last_cycle, plan_cycle
+from tasks.reward import apply_if_due, finish_last_cycle, plan_cycle, unless_in_conflict
 from tasks.score import measure_quality, score_customers
 from tasks.segments import build_segments, find_disagreements, validate_purchase_models
 
@@ -50,13 +49,9 @@ def loyalty(
     quality = measure_quality(program)
     finish_last_cycle(program)
     planned = plan_cycle(program, day)
-    applied, conflict = {}, None
-    try:
-        applied = apply_cycle(program, day) if apply and cycle_is_due(program, day) else {}
-    except CycleConflictError as error:  # nothing is paid; what is known is still reported and shown
-        conflict = error
+    applied, conflict = apply_if_due(program, day) if apply else ({}, None)
     messages = write_messages_in_chain(program, day)
-    done = {
+    return {
         "as_of": day.isoformat(),
         "ingest": ingested,
         "features": features,
@@ -73,11 +68,8 @@ def loyalty(
         "cycle": applied,
         "messages": messages,
         "report": write_report(program, day),
-        "published": publish_scores(program, day),
+        "published": unless_in_conflict(publish_scores(program, day), conflict),
     }
-    if conflict is not None:
-        raise conflict
-    return done
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from fiel.actions.incentives import plan
 from fiel.actions.merges import merges_of
 from fiel.actions.summary import PlanResult
 from fiel.core import Core
-from fiel.errors import PlanError
+from fiel.errors import CycleConflictError, PlanError
 from fiel.reports.tables import markdown_table
 from tasks.artifacts import leave_link, leave_markdown
 from tasks.context import Context, opened
@@ -115,6 +115,24 @@ def apply_cycle(program: str, as_of: date, reviewed: str | None = None) -> dict[
             "manifest": paid.manifest.address,
             "manifest_sha256": paid.manifest.sha256,
         }
+
+
+def apply_if_due(program: str, as_of: date) -> tuple[dict[str, Any], CycleConflictError | None]:
+    """What `apply` returns where the cycle is due, else nothing; and the conflict where it was paid otherwise before.
+
+    A flow that has more to do after paying does it first, and raises the conflict at its end.
+    """
+    try:
+        return (apply_cycle(program, as_of) if cycle_is_due(program, as_of) else {}), None
+    except CycleConflictError as conflict:
+        return {}, conflict
+
+
+def unless_in_conflict(done: dict[str, Any], conflict: CycleConflictError | None) -> dict[str, Any]:
+    """What was `done` last; where there was a conflict it is raised now."""
+    if conflict is not None:
+        raise conflict
+    return done
 
 
 def current_plan(context: Context, as_of: date) -> PlanResult:
