@@ -238,7 +238,7 @@ def test_a_run_that_died_again_and_again_is_made_good_by_running_it_again(
     def dies(*_: Any, **__: Any) -> None:
         raise RuntimeError("killed")
 
-    for dies_before in ("train_challenger", "promote_challenger", "plan_cycle", "apply_cycle", "write_report"):
+    for dies_before in ("train_challenger", "promote_challenger", "plan_cycle", "apply_if_due", "write_report"):
         with monkeypatch.context() as patch:
             patch.setattr(flow, dies_before, dies)
             with pytest.raises(RuntimeError, match="killed"):
